@@ -1,0 +1,32 @@
+// Bundles the library's entry points, the command and the web page into dist, and writes the types beside them.
+import { execFileSync } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { build } from 'esbuild';
+
+const require = createRequire(import.meta.url);
+const shared = { bundle: true, format: 'esm', target: 'es2023', sourcemap: true, logLevel: 'warning', outdir: 'dist' };
+
+await rm('dist', { recursive: true, force: true });
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: {
+      index: 'src/index.ts',
+      v86: 'src/hosts/v86/index.ts',
+      fabric: 'src/fabric/index.ts',
+      vm: 'src/vm/index.ts',
+      'vm.node': 'src/vm/index.node.ts',
+      vmq: 'src/cli/vmq.ts',
+    },
+    // One copy of each class, whichever entry points a program imports.
+    splitting: true,
+    platform: 'neutral',
+    packages: 'external',
+    external: ['node:*'],
+  }),
+  build({ ...shared, entryPoints: { 'web/page': 'src/web/page.ts' }, platform: 'browser', external: ['node:*'] }),
+]);
+execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.types.json'], {
+  stdio: 'inherit',
+});

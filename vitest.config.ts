@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+/** Unit and property tests, all in process: no kernel, no browser, no network. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/guest/**', 'test/browser/**'],
+  },
+});
