@@ -1,0 +1,52 @@
+/**
+ * A descriptor chain as a device sees it: ranges of guest memory, those to read before those to write. Made once and
+ * used again for one buffer after another.
+ */
+export class DescriptorChain {
+  /** Index of the first descriptor: the name by which the driver gets the buffer back. */
+  head = 0;
+  /** Number of ranges. */
+  count = 0;
+  /** The first `readableCount` ranges are device-readable, the rest device-writable. */
+  readableCount = 0;
+  /** Sum of the lengths of the device-readable ranges, in bytes. */
+  readableLength = 0;
+  /** Sum of the lengths of the device-writable ranges, in bytes. */
+  writableLength = 0;
+  /** Guest-physical address of each range. */
+  addresses = new Float64Array(initialCapacity);
+  /** Length of each range in bytes. */
+  lengths = new Uint32Array(initialCapacity);
+
+  start(head: number): void {
+    this.head = head;
+    this.count = 0;
+    this.readableCount = 0;
+    this.readableLength = 0;
+    this.writableLength = 0;
+  }
+
+  add(address: number, length: number, writable: boolean): void {
+    if (this.count === this.lengths.length) this.grow();
+    this.addresses[this.count] = address;
+    this.lengths[this.count] = length;
+    this.count++;
+    if (writable) {
+      this.writableLength += length;
+    } else {
+      this.readableCount++;
+      this.readableLength += length;
+    }
+  }
+
+  private grow(): void {
+    const { addresses, lengths } = this;
+    this.addresses = new Float64Array(addresses.length * 2);
+    this.addresses.set(addresses);
+    this.lengths = new Uint32Array(lengths.length * 2);
+    this.lengths.set(lengths);
+  }
+}
+
+/** Most frames need three ranges or fewer; a 64 KiB segment from Linux needs about nineteen. */
+const initialCapacity = 24;

@@ -1,0 +1,65 @@
+import type { Feature, Features, Refusal } from './features.js';
+import type { GuestMemory } from './memory.js';
+import type { DescriptorChain } from './chain.js';
+import type { QueueState, Virtqueue } from './queue.js';
+import type { AccessWidth } from './registers.js';
+import type { DriverFault } from './rules.js';
+
+/** The way from a device to the driver's interrupt handlers. */
+export interface InterruptSink {
+  /** Buffers of this queue were used. */
+  queue(index: number): void;
+  /** The configuration, or the device status, changed. */
+  config(): void;
+}
+
+/** A virtqueue with which a device can take up the buffers that it held when it was saved. */
+export interface ActiveQueue extends Virtqueue {
+  /** The chain that starts at this descriptor, which the device took before it was saved. */
+  retake(head: number): DescriptorChain;
+  restore(state: QueueState): void;
+}
+
+/** What a device works with from DRIVER_OK until it is reset. */
+export interface Activation {
+  /** By queue index; undefined where the driver enabled none. The transport fills in queues that are enabled later. */
+  readonly queues: readonly (ActiveQueue | undefined)[];
+  readonly features: Features;
+  readonly memory: GuestMemory;
+  readonly interrupts: InterruptSink;
+}
+
+/** A virtio device as its transport sees it: features, configuration, queues, and nothing about the bus. */
+export interface VirtioDevice<State = unknown> {
+  /** Chapter 5 of the specification: 1 is a network card. */
+  readonly deviceId: number;
+  readonly offeredFeatures: Features;
+  /** Every feature that this kind of device knows, with what each depends on. */
+  readonly featureTable: readonly Feature[];
+  /** The largest size of each queue; its length is the number of queues. */
+  readonly queueSizes: readonly number[];
+  /** What each queue is for, in the words of Linux's interrupt names: 'input.0'. */
+  queueName(index: number): string;
+  /** Length of the device configuration in bytes. */
+  readonly configLength: number;
+  readConfig(offset: number, width: AccessWidth): number;
+  writeConfig(offset: number, width: AccessWidth, value: number): void;
+  /** Why the device can't work with these features, beyond what the table says. */
+  refuse?(accepted: Features): Refusal | undefined;
+  /** The driver is ready (DRIVER_OK), or was when the device was saved. */
+  activate(activation: Activation): void;
+  /** The driver made buffers of this queue available. */
+  notify(queueIndex: number): void;
+  /** Forgets the driver: drops what is held and gives up the queues. */
+  reset(): void;
+  save(): State;
+  /** Takes up a saved state; called after `reset`, and before `activate` when the saved device was active. */
+  restore(state: State): void;
+  /**
+   * How the device tells its transport of a broken rule that it does not throw: because it can go on (needsReset is
+   * false), or because the call did not come from the transport.
+   */
+  onFault: (fault: DriverFault, needsReset: boolean) => void;
+  /** How the device tells its transport that its configuration changed. */
+  onConfigChange: () => void;
+}

@@ -1,0 +1,67 @@
+/** A set of feature bits: bit i of the number is feature bit i (virtio 2.2). */
+export type Features = bigint;
+
+export interface Feature {
+  /** The specification's name. */
+  readonly name: string;
+  readonly bit: number;
+  /** Each group must have at least one of its names accepted too. */
+  readonly dependsOn: readonly (readonly string[])[];
+  /** Section of the specification (virtio 1.3). */
+  readonly spec: string;
+}
+
+/** Features of rings and transport, the same for every kind of device (virtio chapter 6). */
+export const ringFeatures = [
+  { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3' },
+  { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10' },
+  { name: 'VIRTIO_F_VERSION_1', bit: 32, dependsOn: [], spec: '6.1' },
+] as const satisfies readonly Feature[];
+
+export const VIRTIO_F_INDIRECT_DESC: Features = 1n << 28n;
+export const VIRTIO_F_EVENT_IDX: Features = 1n << 29n;
+export const VIRTIO_F_VERSION_1: Features = 1n << 32n;
+
+export function hasFeature(features: Features, feature: Features): boolean {
+  return (features & feature) !== 0n;
+}
+
+/** The names of the bits that are set, in the order of the bits; a bit that no table knows is called `bit N`. */
+export function featureNames(features: Features, table: readonly Feature[]): string[] {
+  const names: string[] = [];
+  for (let bit = 0, rest = features; rest !== 0n; bit++, rest >>= 1n) {
+    if (rest & 1n) names.push(table.find((feature) => feature.bit === bit)?.name ?? `bit ${bit}`);
+  }
+  return names;
+}
+
+/** The set with these names. @throws RangeError for a name that is not in the table */
+export function featureSet(names: Iterable<string>, table: readonly Feature[]): Features {
+  let features = 0n;
+  for (const name of names) {
+    const feature = table.find((candidate) => candidate.name === name);
+    if (!feature) throw new RangeError(`no feature is called ${name}`);
+    features |= 1n << BigInt(feature.bit);
+  }
+  return features;
+}
+
+export interface Refusal {
+  readonly rule: 'feature-not-offered' | 'feature-dependency';
+  readonly reason: string;
+}
+
+/** Why a device that offers `offered` can't work with `accepted`, or undefined when it can (virtio 2.2.2). */
+export function refuseFeatures(accepted: Features, offered: Features, table: readonly Feature[]): Refusal | undefined {
+  const unknown = accepted & ~offered;
+  if (unknown !== 0n) {
+    return { rule: 'feature-not-offered', reason: `${featureNames(unknown, table).join(', ')} was not offered` };
+  }
+  const names = new Set(featureNames(accepted, table));
+  for (const feature of table) {
+    if (!names.has(feature.name)) continue;
+    const missing = feature.dependsOn.find((group) => !group.some((name) => names.has(name)));
+    if (missing) return { rule: 'feature-dependency', reason: `${feature.name} needs ${missing.join(' or ')}` };
+  }
+  return undefined;
+}

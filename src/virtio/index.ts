@@ -1,0 +1,11 @@
+export type { Activation, ActiveQueue, InterruptSink, VirtioDevice } from './device.js';
+export { BufferMemory, GuestMemoryError, type GuestMemory } from './memory.js';
+export { ManualClock, type Clock } from './clock.js';
+export { DescriptorChain } from './chain.js';
+export { featureNames, featureSet, refuseFeatures, type Feature, type Features, type Refusal } from './features.js';
+export { DriverFault, driverRules, type DriverRule } from './rules.js';
+export { RegisterBlock, type AccessWidth, type Register } from './registers.js';
+export { Signal } from './signal.js';
+export { SplitQueue } from './split.js';
+export type { QueueSetup, QueueState, Virtqueue } from './queue.js';
+export { deviceStatus } from './status.js';

@@ -1,0 +1,50 @@
+import type { DescriptorChain } from './chain.js';
+
+/**
+ * The device's side of a virtqueue, whatever its layout. The device takes buffers with `next`, gives them back with
+ * `complete` in any order, and makes what it gave back visible with `publish`.
+ */
+export interface Virtqueue {
+  readonly index: number;
+  /** Number of entries. */
+  readonly size: number;
+  /**
+   * The next buffer the driver made available, or undefined when there is none. The chain belongs to the caller until it
+   * is completed or rewound.
+   * @throws DriverFault when the driver broke a rule; the queue then gives no more buffers
+   */
+  next(): DescriptorChain | undefined;
+  /** Puts back the buffer that `next` gave last, as if it had not been taken. Last taken, first put back. */
+  rewind(chain: DescriptorChain): void;
+  /** Gives a buffer back, of which the first `written` device-writable bytes were written. */
+  complete(chain: DescriptorChain, written: number): void;
+  /** Makes all completed buffers visible to the driver; true when the driver wants an interrupt for that. */
+  publish(): boolean;
+  /**
+   * Asks the driver to notify (or, as far as the layout can say so, not to notify) when it makes a buffer available.
+   * Answers whether there is one already, which the driver then need not tell.
+   */
+  wantNotifications(wanted: boolean): boolean;
+  /** A paused queue gives no buffers: its device may not reach guest memory just now. */
+  paused: boolean;
+  save(): QueueState;
+}
+
+/** What a queue keeps between two calls, without the buffers that the device holds. */
+export interface QueueState {
+  nextAvailable: number;
+  nextUsed: number;
+  /** The used index that the driver sees. */
+  publishedUsed: number;
+}
+
+/** Where a queue lies and what it may use; from the transport's registers. */
+export interface QueueSetup {
+  readonly index: number;
+  /** Entries, a power of two from 1 to 32768. */
+  readonly size: number;
+  /** Guest-physical addresses of the descriptor area, driver area and device area (virtio 2.6). */
+  readonly descriptorArea: number;
+  readonly driverArea: number;
+  readonly deviceArea: number;
+}

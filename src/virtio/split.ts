@@ -1,0 +1,220 @@
+import { DescriptorChain } from './chain.js';
+import type { ActiveQueue } from './device.js';
+import { within, type GuestMemory } from './memory.js';
+import type { QueueSetup, QueueState } from './queue.js';
+import { DriverFault, type DriverRule } from './rules.js';
+
+/** Descriptor flags (virtio 2.7.5). */
+const NEXT = 1;
+const WRITE = 2;
+const INDIRECT = 4;
+const descriptorBytes = 16;
+
+/** Flag of the available ring (2.7.6): the driver wants no interrupt. */
+const NO_INTERRUPT = 1;
+/** Flag of the used ring (2.7.8): the device wants no notification. */
+const NO_NOTIFY = 1;
+
+const largestQueue = 32768;
+const longestChain = 2 ** 32;
+
+export interface SplitOptions {
+  /** VIRTIO_F_INDIRECT_DESC was negotiated. */
+  readonly indirect: boolean;
+  /** VIRTIO_F_EVENT_IDX was negotiated. */
+  readonly eventIndex: boolean;
+}
+
+/** The device's side of a split virtqueue (virtio 2.7). */
+export class SplitQueue implements ActiveQueue {
+  readonly index: number;
+  readonly size: number;
+  paused = false;
+  private readonly memory: GuestMemory;
+  private readonly options: SplitOptions;
+  private readonly descriptorTable: number;
+  /** Indices into `words16` of the fields of the available ring. */
+  private readonly availableFlags: number;
+  private readonly availableIndex: number;
+  private readonly availableRing: number;
+  private readonly usedEvent: number;
+  /** Indices into `words16`, and for the ring's elements into `words32`, of the fields of the used ring. */
+  private readonly usedFlags: number;
+  private readonly usedIndex: number;
+  private readonly usedRing: number;
+  private readonly availableEvent: number;
+
+  /** The available entry to take next, modulo 2^16. */
+  private nextAvailable = 0;
+  /** The driver's available index as last seen. */
+  private seenAvailable = 0;
+  /** The used entry to fill next, modulo 2^16. */
+  private nextUsed = 0;
+  /** The used index that the driver was told last. */
+  private publishedUsed = 0;
+  private broken = false;
+  private readonly spare: DescriptorChain[] = [];
+
+  /** @throws DriverFault when the driver's addresses or size can't be worked with */
+  constructor(setup: QueueSetup, memory: GuestMemory, options: SplitOptions) {
+    const { index, size, descriptorArea, driverArea, deviceArea } = setup;
+    this.index = index;
+    this.size = size;
+    this.memory = memory;
+    this.options = options;
+    if (size < 1 || size > largestQueue || (size & (size - 1)) !== 0) {
+      throw new DriverFault('queue-size', `size ${size}`, index);
+    }
+    this.claim(descriptorArea, 16, descriptorBytes * size);
+    this.claim(driverArea, 2, 6 + 2 * size);
+    this.claim(deviceArea, 4, 6 + 8 * size);
+    this.descriptorTable = descriptorArea;
+    this.availableFlags = driverArea >>> 1;
+    this.availableIndex = this.availableFlags + 1;
+    this.availableRing = this.availableFlags + 2;
+    this.usedEvent = this.availableRing + size;
+    this.usedFlags = deviceArea >>> 1;
+    this.usedIndex = this.usedFlags + 1;
+    this.usedRing = (deviceArea >>> 2) + 1;
+    this.availableEvent = this.usedFlags + 2 + 4 * size;
+  }
+
+  next(): DescriptorChain | undefined {
+    if (this.broken || this.paused) return undefined;
+    const words = this.memory.words16;
+    if (this.nextAvailable === this.seenAvailable) {
+      this.seenAvailable = words[this.availableIndex];
+      if (this.nextAvailable === this.seenAvailable) return undefined;
+      const waiting = (this.seenAvailable - this.nextAvailable) & 0xffff;
+      const held = (this.nextAvailable - this.nextUsed) & 0xffff;
+      if (waiting + held > this.size) {
+        this.fail('available-index', `${waiting} buffers wait and ${held} are held in a queue of ${this.size}`);
+      }
+    }
+    const head = words[this.availableRing + (this.nextAvailable & (this.size - 1))];
+    const chain = this.retake(head);
+    this.nextAvailable = (this.nextAvailable + 1) & 0xffff;
+    return chain;
+  }
+
+  retake(head: number): DescriptorChain {
+    const chain = this.spare.pop() ?? new DescriptorChain();
+    chain.start(head);
+    this.walk(chain, this.descriptorTable, this.size, head, false);
+    return chain;
+  }
+
+  rewind(chain: DescriptorChain): void {
+    this.nextAvailable = (this.nextAvailable - 1) & 0xffff;
+    this.spare.push(chain);
+  }
+
+  complete(chain: DescriptorChain, written: number): void {
+    const words = this.memory.words32;
+    const element = this.usedRing + 2 * (this.nextUsed & (this.size - 1));
+    words[element] = chain.head;
+    words[element + 1] = written;
+    this.memory.written(element * 4, 8);
+    this.nextUsed = (this.nextUsed + 1) & 0xffff;
+    this.spare.push(chain);
+  }
+
+  publish(): boolean {
+    if (this.nextUsed === this.publishedUsed) return false;
+    const words = this.memory.words16;
+    const before = this.publishedUsed;
+    this.publishedUsed = this.nextUsed;
+    words[this.usedIndex] = this.nextUsed;
+    this.memory.written(this.usedIndex * 2, 2);
+    if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
+    return this.passed(words[this.usedEvent], before);
+  }
+
+  wantNotifications(wanted: boolean): boolean {
+    if (this.broken || this.paused) return false;
+    const words = this.memory.words16;
+    if (!this.options.eventIndex) {
+      words[this.usedFlags] = wanted ? 0 : NO_NOTIFY;
+      this.memory.written(this.usedFlags * 2, 2);
+    } else if (wanted) {
+      words[this.availableEvent] = this.nextAvailable;
+      this.memory.written(this.availableEvent * 2, 2);
+    }
+    return words[this.availableIndex] !== this.nextAvailable;
+  }
+
+  save(): QueueState {
+    const { nextAvailable, nextUsed, publishedUsed } = this;
+    return { nextAvailable, nextUsed, publishedUsed };
+  }
+
+  restore(state: QueueState): void {
+    this.nextAvailable = this.seenAvailable = state.nextAvailable;
+    this.nextUsed = state.nextUsed;
+    this.publishedUsed = state.publishedUsed;
+  }
+
+  /** Whether the used index, since it was `before`, went past the entry for which the driver wants an interrupt (2.7.7.2). */
+  private passed(event: number, before: number): boolean {
+    return ((this.nextUsed - event - 1) & 0xffff) < ((this.nextUsed - before) & 0xffff);
+  }
+
+  private walk(chain: DescriptorChain, table: number, entries: number, first: number, nested: boolean): void {
+    const { options, memory } = this;
+    let followed = 0;
+    for (let index = first; ; followed++) {
+      if (index >= entries) this.fail('descriptor-index', `index ${index} in a table of ${entries}`);
+      if (followed >= entries || chain.count >= this.size) {
+        this.fail('descriptor-loop', `more than ${Math.min(entries, this.size)} descriptors from ${chain.head} on`);
+      }
+      const at = table + descriptorBytes * index;
+      const length = read32(memory, at + 8);
+      const flagsAndNext = read32(memory, at + 12);
+      const flags = flagsAndNext & 0xffff;
+      const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
+      if (!within(memory.size, address, length)) {
+        this.fail('descriptor-address', `descriptor ${index} has 0x${address.toString(16)}, length ${length}`);
+      }
+      if (flags & INDIRECT) {
+        if (!options.indirect) this.fail('indirect-not-negotiated', `descriptor ${index}`);
+        if (nested) this.fail('indirect-nested', `descriptor ${index} of a table`);
+        if (flags & NEXT) this.fail('indirect-next', `descriptor ${index}`);
+        if (length === 0 || length % descriptorBytes !== 0) this.fail('indirect-length', `${length} bytes`);
+        this.walk(chain, address, length / descriptorBytes, 0, true);
+        return;
+      }
+      const writable = (flags & WRITE) !== 0;
+      if (!writable && chain.readableCount < chain.count) this.fail('descriptor-order', `descriptor ${index}`);
+      chain.add(address, length, writable);
+      const bytes = chain.readableLength + chain.writableLength;
+      if (bytes > longestChain) this.fail('chain-length', `${bytes} bytes from ${chain.head} on`);
+      if (!(flags & NEXT)) return;
+      index = flagsAndNext >>> 16;
+    }
+  }
+
+  private claim(address: number, alignment: number, length: number): void {
+    if (address % alignment !== 0) {
+      throw new DriverFault(
+        'ring-alignment',
+        `0x${address.toString(16)} is not a multiple of ${alignment}`,
+        this.index,
+      );
+    }
+    if (!within(this.memory.size, address, length)) {
+      throw new DriverFault('ring-address', `0x${address.toString(16)} and ${length} bytes`, this.index);
+    }
+  }
+
+  private fail(rule: DriverRule, detail: string): never {
+    this.broken = true;
+    throw new DriverFault(rule, detail, this.index);
+  }
+}
+
+/** A 32-bit word at any address: indirect tables need no alignment. */
+function read32(memory: GuestMemory, address: number): number {
+  if ((address & 3) === 0) return memory.words32[address >>> 2];
+  const bytes = memory.bytes;
+  return (bytes[address] | (bytes[address + 1] << 8) | (bytes[address + 2] << 16) | (bytes[address + 3] << 24)) >>> 0;
+}
