@@ -1,0 +1,180 @@
+import { RegisterBlock, type Register } from '../virtio/registers.js';
+import type { Negotiation } from '../virtio/negotiation.js';
+import { DriverFault, type DriverRule } from '../virtio/rules.js';
+import type { InterruptRouter } from './interrupts.js';
+import { commonBytes } from './layout.js';
+import {
+  addressHalves,
+  newQueueRegisters,
+  resetQueueRegisters,
+  type QueueRegisters,
+  type QueueRegistersState,
+} from './queueRegisters.js';
+
+export interface CommonConfigEvents {
+  /** The driver enabled this queue. */
+  queueEnabled(index: number): void;
+  violation(fault: DriverFault): void;
+}
+
+export interface CommonConfigState {
+  registers: number[];
+  generation: number;
+  queues: QueueRegistersState[];
+}
+
+/** The common configuration structure (virtio 4.1.4.3): features, status and the set-up of queues. */
+export class CommonConfig {
+  readonly block: RegisterBlock;
+  readonly queues: readonly QueueRegisters[];
+  /** Changes with each change of the device configuration, modulo 256. */
+  generation = 0;
+  private readonly maxima: readonly number[];
+  private readonly negotiation: Negotiation;
+  private readonly interrupts: InterruptRouter;
+  private readonly events: CommonConfigEvents;
+
+  /** @param maxima the largest size of each queue */
+  constructor(
+    maxima: readonly number[],
+    negotiation: Negotiation,
+    interrupts: InterruptRouter,
+    events: CommonConfigEvents,
+  ) {
+    this.maxima = maxima;
+    this.negotiation = negotiation;
+    this.interrupts = interrupts;
+    this.events = events;
+    this.queues = maxima.map(newQueueRegisters);
+    this.block = new RegisterBlock(commonBytes, this.registers());
+  }
+
+  reset(): void {
+    this.block.reset();
+    this.queues.forEach((queue, index) => resetQueueRegisters(queue, this.maxima[index]));
+  }
+
+  save(): CommonConfigState {
+    return {
+      registers: this.block.save(),
+      generation: this.generation,
+      queues: this.queues.map(({ size, enabled, addresses }) => ({ size, enabled, addresses: Array.from(addresses) })),
+    };
+  }
+
+  restore(state: CommonConfigState): void {
+    this.block.restore(state.registers);
+    this.generation = state.generation;
+    state.queues.forEach(({ size, enabled, addresses }, index) => {
+      const queue = this.queues[index];
+      queue.size = size;
+      queue.enabled = enabled;
+      queue.addresses.set(addresses);
+    });
+  }
+
+  private registers(): Register[] {
+    const { negotiation, interrupts } = this;
+    const selectedWord = (name: string): number => this.block.get(name);
+    return [
+      { name: 'deviceFeatureSelect', offset: 0, width: 4, mask: 0xffffffff },
+      {
+        name: 'deviceFeature',
+        offset: 4,
+        width: 4,
+        read: () => negotiation.offeredWord(selectedWord('deviceFeatureSelect')),
+      },
+      { name: 'driverFeatureSelect', offset: 8, width: 4, mask: 0xffffffff },
+      {
+        name: 'driverFeature',
+        offset: 12,
+        width: 4,
+        mask: 0xffffffff,
+        read: () => negotiation.acceptedWord(selectedWord('driverFeatureSelect')),
+        write: (value) => negotiation.accept(selectedWord('driverFeatureSelect'), value),
+      },
+      {
+        name: 'configMsixVector',
+        offset: 16,
+        width: 2,
+        mask: 0xffff,
+        read: () => interrupts.getConfigVector(),
+        write: (value) => interrupts.setConfigVector(value),
+      },
+      { name: 'numQueues', offset: 18, width: 2, reset: this.maxima.length },
+      {
+        name: 'deviceStatus',
+        offset: 20,
+        width: 1,
+        mask: 0xff,
+        read: () => negotiation.status,
+        write: (value) => negotiation.writeStatus(value),
+      },
+      { name: 'configGeneration', offset: 21, width: 1, read: () => this.generation },
+      { name: 'queueSelect', offset: 22, width: 2, mask: 0xffff },
+      {
+        name: 'queueSize',
+        offset: 24,
+        width: 2,
+        mask: 0xffff,
+        read: () => this.selected?.size ?? 0,
+        write: (value) => this.setUp('size', (queue) => (queue.size = value)),
+      },
+      {
+        name: 'queueMsixVector',
+        offset: 26,
+        width: 2,
+        mask: 0xffff,
+        read: () => interrupts.getQueueVector(this.block.get('queueSelect')),
+        write: (value) => {
+          if (this.selected) interrupts.setQueueVector(this.block.get('queueSelect'), value);
+        },
+      },
+      {
+        name: 'queueEnable',
+        offset: 28,
+        width: 2,
+        mask: 0xffff,
+        read: () => (this.selected?.enabled ? 1 : 0),
+        write: (value) => this.enable(value),
+      },
+      { name: 'queueNotifyOff', offset: 30, width: 2, read: () => (this.selected ? this.block.get('queueSelect') : 0) },
+      ...addressHalves.map((name, half): Register => ({
+        name,
+        offset: 32 + 4 * half,
+        width: 4,
+        mask: 0xffffffff,
+        read: () => this.selected?.addresses[half] ?? 0,
+        write: (value) => this.setUp(name, (queue) => (queue.addresses[half] = value)),
+      })),
+    ];
+  }
+
+  private get selected(): QueueRegisters | undefined {
+    return this.queues[this.block.get('queueSelect')];
+  }
+
+  private setUp(what: string, change: (queue: QueueRegisters) => void): void {
+    const queue = this.selected;
+    if (!queue) return;
+    if (queue.enabled) this.violate('queue-reconfigured', `${what} was written`);
+    else change(queue);
+  }
+
+  /** Only 1 may be written (4.1.4.3.2); the low byte of a split write enables, the high byte then finds it enabled. */
+  private enable(value: number): void {
+    const queue = this.selected;
+    if (!queue) return;
+    if (value !== 1) {
+      this.violate('queue-disabled-by-driver', `${value} was written`);
+      return;
+    }
+    if (queue.enabled) return;
+    queue.enabled = true;
+    this.events.queueEnabled(this.block.get('queueSelect'));
+  }
+
+  private violate(rule: DriverRule, detail: string): void {
+    this.events.violation(new DriverFault(rule, detail, this.block.get('queueSelect')));
+  }
+}

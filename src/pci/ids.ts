@@ -1,0 +1,18 @@
+/** PCI's numbers for virtio devices (virtio 4.1.2). */
+export const virtioVendorId = 0x1af4;
+/** A non-transitional device has this plus its virtio device id. */
+export const modernDeviceIdBase = 0x1040;
+/** Non-transitional devices have a revision of 1 or higher. */
+export const modernRevision = 1;
+/** Class codes by virtio device id: base class, subclass, programming interface. */
+export const classCodes: Readonly<Record<number, number>> = { 1: 0x020000 };
+export const otherClassCode = 0xff0000;
+
+/** Capability ids (PCI 3.0, appendix H). */
+export const capabilityId = { vendor: 0x09, msix: 0x11 } as const;
+
+/** `cfg_type` of virtio's vendor capabilities (virtio 4.1.4). */
+export const configType = { common: 1, notify: 2, isr: 3, device: 4, pci: 5 } as const;
+
+/** "No vector" in the vector registers (virtio 4.1.5.1.2). */
+export const noVector = 0xffff;

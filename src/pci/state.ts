@@ -1,0 +1,33 @@
+import type { NegotiationState } from '../virtio/negotiation.js';
+import type { QueueState } from '../virtio/queue.js';
+import type { CommonConfigState } from './commonConfig.js';
+import type { InterruptState } from './interrupts.js';
+import type { MsixState } from './msix.js';
+
+export const stateVersion = 1;
+
+/** Everything that a virtio-pci function keeps, as one plain object. */
+export interface VirtioPciState {
+  version: number;
+  deviceId: number;
+  configuration: number[];
+  msix: MsixState;
+  interrupts: InterruptState;
+  negotiation: NegotiationState;
+  common: CommonConfigState;
+  /** By queue index; null where the driver has enabled none. */
+  queues: (QueueState | null)[];
+  device: unknown;
+}
+
+/** @throws RangeError when the state is of another version, or of a device of another kind or size */
+export function readState(saved: unknown, deviceId: number, queues: number): VirtioPciState {
+  const state = saved as Partial<VirtioPciState> | null;
+  if (typeof state !== 'object' || state?.version !== stateVersion) {
+    throw new RangeError(`the saved state is not one of version ${stateVersion}`);
+  }
+  if (state.deviceId !== deviceId || state.queues?.length !== queues) {
+    throw new RangeError(`the saved state is not that of a virtio device ${deviceId} with ${queues} queues`);
+  }
+  return state as VirtioPciState;
+}

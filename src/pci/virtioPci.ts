@@ -1,0 +1,352 @@
+import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
+import { featureNames, hasFeature, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC } from '../virtio/features.js';
+import { Negotiation } from '../virtio/negotiation.js';
+import { RegisterBlock, type AccessWidth } from '../virtio/registers.js';
+import { asFault, DriverFault } from '../virtio/rules.js';
+import { Signal } from '../virtio/signal.js';
+import { SplitQueue } from '../virtio/split.js';
+import { dispatchBar } from './bar.js';
+import { capabilityRegisters, msixEnable, msixFunctionMask } from './capabilities.js';
+import { CommonConfig } from './commonConfig.js';
+import { command, ConfigurationSpace } from './configurationSpace.js';
+import type { BarSpace, PciFunction, PciHost } from './function.js';
+import { classCodes, modernDeviceIdBase, modernRevision, otherClassCode, virtioVendorId } from './ids.js';
+import { InterruptRouter } from './interrupts.js';
+import * as layout from './layout.js';
+import { Msix } from './msix.js';
+import { queueSetup } from './queueRegisters.js';
+import { readState, stateVersion, type VirtioPciState } from './state.js';
+
+/** A rule the driver broke. */
+export interface FaultEvent {
+  readonly fault: DriverFault;
+  /** The device can't go on until the driver resets it. */
+  readonly needsReset: boolean;
+}
+
+/** What FEATURES_OK came to. */
+export interface NegotiationEvent {
+  readonly offered: readonly string[];
+  readonly accepted: readonly string[];
+  /** Why the device refused, or undefined when it agreed. */
+  readonly refusal: string | undefined;
+}
+
+/** One MSI-X vector as it is in use. */
+export interface VectorUse {
+  readonly vector: number;
+  /** 'config' and the names of the queues that share the vector, in the words of Linux: 'input.0'. */
+  readonly use: string;
+  /** Messages sent. */
+  readonly fired: number;
+}
+
+/** A non-transitional virtio device on PCI, with MSI-X (virtio 4.1). */
+export class VirtioPciFunction implements PciFunction {
+  readonly name: string;
+  readonly device: VirtioDevice;
+  readonly config: ConfigurationSpace;
+  readonly bars: readonly (BarSpace | undefined)[];
+  readonly negotiation: Negotiation;
+  readonly msix: Msix;
+  readonly onFault = new Signal<FaultEvent>();
+  readonly onNegotiated = new Signal<NegotiationEvent>();
+  /** The driver set DRIVER_OK (true), or the device was reset (false). */
+  readonly onActive = new Signal<boolean>();
+
+  private readonly interrupts: InterruptRouter;
+  private readonly common: CommonConfig;
+  private readonly queues: (ActiveQueue | undefined)[];
+  private host: PciHost | undefined;
+  private mapped: number | undefined;
+  private lineAsserted = false;
+
+  /** @param vectors MSI-X table entries, 1 to 2048; when left out one for each queue and one for the configuration */
+  constructor(device: VirtioDevice, options: { name?: string; vectors?: number } = {}) {
+    const queueCount = device.queueSizes.length;
+    this.name = options.name ?? `virtio-${device.deviceId}`;
+    this.device = device;
+    this.queues = new Array<ActiveQueue | undefined>(queueCount).fill(undefined);
+    this.msix = new Msix(options.vectors ?? queueCount + 1, (address, data) => this.sendMessage(address, data));
+    this.interrupts = new InterruptRouter(this.msix, queueCount, () => this.updateLine());
+    this.negotiation = new Negotiation(device, {
+      reset: () => this.resetDevice(),
+      driverOk: () => this.guard(() => this.activate()),
+      negotiated: () => this.announceNegotiation(),
+      violation: (fault) => this.report(fault, false),
+    });
+    this.common = new CommonConfig(device.queueSizes, this.negotiation, this.interrupts, {
+      queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
+      violation: (fault) => this.report(fault, false),
+    });
+    this.bars = [this.bar(queueCount)];
+    this.config = this.configuration(queueCount);
+    device.onFault = (fault, needsReset) => (needsReset ? this.fail(fault) : this.report(fault, false));
+    device.onConfigChange = () => this.configChanged();
+  }
+
+  plug(host: PciHost): void {
+    this.host = host;
+  }
+
+  reset(): void {
+    this.resetDevice();
+    this.msix.reset();
+    this.config.reset();
+    this.configurationChanged();
+  }
+
+  /** The vectors of the table, each with what the driver uses it for now. */
+  vectorUses(): VectorUse[] {
+    const uses = Array.from({ length: this.msix.vectors }, (): string[] => []);
+    uses[this.interrupts.getConfigVector()]?.push('config');
+    this.queues.forEach((_, index) => {
+      uses[this.interrupts.getQueueVector(index)]?.push(this.device.queueName(index));
+    });
+    return uses.map((use, vector) => ({ vector, use: use.join(' '), fired: this.msix.fired[vector] }));
+  }
+
+  save(): VirtioPciState {
+    return {
+      version: stateVersion,
+      deviceId: this.device.deviceId,
+      configuration: this.config.save(),
+      msix: this.msix.save(),
+      interrupts: this.interrupts.save(),
+      negotiation: this.negotiation.save(),
+      common: this.common.save(),
+      queues: this.queues.map((queue) => queue?.save() ?? null),
+      device: this.device.save(),
+    };
+  }
+
+  restore(saved: unknown): void {
+    const state = readState(saved, this.device.deviceId, this.queues.length);
+    this.resetDevice();
+    this.config.restore(state.configuration);
+    this.msix.restore(state.msix);
+    this.interrupts.restore(state.interrupts);
+    this.negotiation.restore(state.negotiation);
+    this.common.restore(state.common);
+    this.msixControl(this.config.get('msix.control'));
+    this.configurationChanged();
+    this.device.restore(state.device);
+    if (this.negotiation.driverReady) this.guard(() => this.resume(state));
+  }
+
+  /** Takes up the queues where they stood. */
+  private resume(state: VirtioPciState): void {
+    this.makeQueues();
+    state.queues.forEach((queue, index) => {
+      if (queue) this.queues[index]?.restore(queue);
+    });
+    this.device.activate(this.activation());
+  }
+
+  private activate(): void {
+    this.makeQueues();
+    this.device.activate(this.activation());
+    this.onActive.emit(true);
+  }
+
+  private activation(): Activation {
+    return {
+      queues: this.queues,
+      features: this.negotiation.features,
+      memory: this.plugged.memory,
+      interrupts: this.interrupts,
+    };
+  }
+
+  private makeQueues(): void {
+    this.common.queues.forEach((queue, index) => {
+      if (queue.enabled) this.makeQueue(index);
+    });
+  }
+
+  private makeQueue(index: number): void {
+    const features = this.negotiation.features;
+    const setup = queueSetup(this.common.queues[index], index);
+    if (setup.size > this.device.queueSizes[index]) {
+      throw new DriverFault('queue-size', `size ${setup.size} of at most ${this.device.queueSizes[index]}`, index);
+    }
+    const queue = new SplitQueue(setup, this.plugged.memory, {
+      indirect: hasFeature(features, VIRTIO_F_INDIRECT_DESC),
+      eventIndex: hasFeature(features, VIRTIO_F_EVENT_IDX),
+    });
+    queue.paused = !this.busMaster;
+    this.queues[index] = queue;
+  }
+
+  /** A queue enabled after DRIVER_OK; those enabled before are made then, when the features are known. */
+  private queueEnabled(index: number): void {
+    if (!this.negotiation.driverReady) return;
+    this.makeQueue(index);
+    this.device.notify(index);
+  }
+
+  private notify(index: number): void {
+    const { negotiation } = this;
+    if (negotiation.needsReset) {
+      this.report(new DriverFault('notify-needs-reset', 'a notification', index), false);
+    } else if (!negotiation.driverReady) {
+      this.report(new DriverFault('notify-before-driver-ok', 'a notification', index), false);
+    } else if (!this.queues[index]) {
+      this.report(new DriverFault('notify-unknown-queue', `queue ${index} of ${this.queues.length}`, index), false);
+    } else {
+      this.guard(() => this.device.notify(index));
+    }
+  }
+
+  private resetDevice(): void {
+    const wasActive = this.negotiation.driverReady;
+    this.device.reset();
+    this.queues.fill(undefined);
+    this.negotiation.reset();
+    this.common.reset();
+    this.interrupts.reset();
+    if (wasActive) this.onActive.emit(false);
+  }
+
+  /** Runs what works on the guest's data; what the guest did wrong there ends in DEVICE_NEEDS_RESET, not in a throw. */
+  private guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail(asFault(error));
+    }
+  }
+
+  private fail(fault: DriverFault): void {
+    const tellDriver = this.negotiation.failDevice();
+    this.report(fault, true);
+    if (tellDriver) this.interrupts.config();
+  }
+
+  private report(fault: DriverFault, needsReset: boolean): void {
+    this.onFault.emit({ fault, needsReset });
+  }
+
+  private announceNegotiation(): void {
+    const { device, negotiation } = this;
+    this.onNegotiated.emit({
+      offered: featureNames(device.offeredFeatures, device.featureTable),
+      accepted: featureNames(negotiation.features, device.featureTable),
+      refusal: negotiation.refusal?.reason,
+    });
+  }
+
+  private configChanged(): void {
+    this.common.generation = (this.common.generation + 1) & 0xff;
+    if (this.negotiation.driverReady) this.interrupts.config();
+  }
+
+  /** The command register or a BAR was written: mapping, bus mastering and the interrupt line follow. */
+  private configurationChanged(): void {
+    const address = this.config.barAddress(layout.barIndex);
+    if (address !== this.mapped) {
+      this.mapped = address;
+      this.host?.mapBar(layout.barIndex, address);
+    }
+    const paused = !this.busMaster;
+    this.queues.forEach((queue, index) => {
+      if (!queue || queue.paused === paused) return;
+      queue.paused = paused;
+      if (!paused) this.guard(() => this.device.notify(index));
+    });
+    this.updateLine();
+  }
+
+  private msixControl(value: number): void {
+    this.msix.control((value & msixEnable) !== 0, (value & msixFunctionMask) !== 0);
+    this.updateLine();
+  }
+
+  /** A function that is not bus master may neither reach memory nor send messages (PCI 3.0, 6.2.2). */
+  private get busMaster(): boolean {
+    return (this.config.command & command.busMaster) !== 0;
+  }
+
+  private sendMessage(address: number, data: number): void {
+    if (this.busMaster) this.plugged.message(address, data);
+  }
+
+  private updateLine(): void {
+    const asserted = this.interrupts.asserted && (this.config.command & command.interruptDisable) === 0;
+    if (asserted === this.lineAsserted) return;
+    this.lineAsserted = asserted;
+    this.plugged.interrupt(asserted);
+  }
+
+  private get plugged(): PciHost {
+    if (!this.host) throw new Error(`${this.name} is not plugged into a machine`);
+    return this.host;
+  }
+
+  private configuration(queueCount: number): ConfigurationSpace {
+    const { device } = this;
+    const identity = {
+      vendorId: virtioVendorId,
+      deviceId: modernDeviceIdBase + device.deviceId,
+      revision: modernRevision,
+      classCode: classCodes[device.deviceId] ?? otherClassCode,
+      subsystemVendorId: virtioVendorId,
+      subsystemId: modernDeviceIdBase + device.deviceId,
+    };
+    const capabilities = capabilityRegisters(this.msix.vectors, queueCount, device.configLength, {
+      msixControl: (value) => this.msixControl(value),
+      windowRead: () => this.throughWindow((bar, offset, width) => bar.read(offset, width)),
+      windowWrite: (value) => {
+        this.throughWindow((bar, offset, width) => {
+          bar.write(offset, width, value);
+          return 0;
+        });
+      },
+    });
+    return new ConfigurationSpace(identity, this.bars, capabilities, {
+      changed: () => this.configurationChanged(),
+      interruptPending: () => this.interrupts.asserted,
+    });
+  }
+
+  /** The PCI access capability: what the driver may not read or write through it reads as zero (virtio 4.1.4.9.1). */
+  private throughWindow(access: (bar: BarSpace, offset: number, width: AccessWidth) => number): number {
+    const bar = this.bars[this.config.get('window.bar')];
+    const offset = this.config.get('window.offset');
+    const width = this.config.get('window.size');
+    const valid = bar && (width === 1 || width === 2 || width === 4) && offset % width === 0 && offset < bar.size;
+    return valid ? access(bar, offset, width) : 0;
+  }
+
+  private bar(queueCount: number): BarSpace {
+    const { common, msix, interrupts, device } = this;
+    const isr = new RegisterBlock(layout.isrBytes, [
+      { name: 'isrStatus', offset: 0, width: 1, read: () => interrupts.readIsr() },
+    ]);
+    return dispatchBar(layout.barBytes, [
+      { offset: layout.commonOffset, size: layout.commonBytes, space: common.block },
+      { offset: layout.isrOffset, size: layout.isrBytes, space: isr },
+      {
+        offset: layout.deviceOffset,
+        size: device.configLength,
+        space: {
+          read: (offset, width) => device.readConfig(offset, width),
+          write: (offset, width, value) => this.guard(() => device.writeConfig(offset, width, value)),
+        },
+      },
+      {
+        offset: layout.notifyOffset,
+        size: queueCount * layout.notifyMultiplier,
+        space: {
+          read: () => 0,
+          // The address names the queue; further bytes of a split write say nothing new (4.1.4.4).
+          write: (offset) => {
+            if (offset % layout.notifyMultiplier === 0) this.notify(offset / layout.notifyMultiplier);
+          },
+        },
+      },
+      { offset: layout.msixTableOffset, size: msix.table.size, space: msix.table },
+      { offset: layout.msixPendingOffset, size: msix.pendingBits.size, space: msix.pendingBits },
+    ]);
+  }
+}
