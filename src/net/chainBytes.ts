@@ -1,0 +1,54 @@
+import type { DescriptorChain } from '../virtio/chain.js';
+import type { GuestMemory } from '../virtio/memory.js';
+import type { Frame } from './frame.js';
+
+/** Copies the first device-readable bytes of a chain, as many as `target` holds; the caller knows that it has them. */
+export function readStart(chain: DescriptorChain, memory: GuestMemory, target: Uint8Array): void {
+  const bytes = memory.bytes;
+  for (let i = 0, done = 0; done < target.length; i++) {
+    const address = chain.addresses[i];
+    const length = Math.min(chain.lengths[i], target.length - done);
+    for (let j = 0; j < length; j++) target[done + j] = bytes[address + j];
+    done += length;
+  }
+}
+
+/** Makes the frame of the device-readable bytes of a chain after the first `skip`. */
+export function addToFrame(chain: DescriptorChain, memory: GuestMemory, skip: number, frame: Frame): void {
+  const bytes = memory.bytes;
+  for (let i = 0; i < chain.readableCount; i++) {
+    const length = chain.lengths[i];
+    if (skip < length) frame.add(bytes, chain.addresses[i] + skip, length - skip);
+    skip = Math.max(0, skip - length);
+  }
+}
+
+/**
+ * Writes to the device-writable bytes of a chain: first `header`, which may be empty, then the frame from `from` on, as
+ * far as both fit. Answers how many bytes it wrote, header and all.
+ */
+export function fillChain(
+  chain: DescriptorChain,
+  memory: GuestMemory,
+  header: Uint8Array,
+  frame: Frame,
+  from: number,
+): number {
+  const bytes = memory.bytes;
+  let written = 0;
+  for (let i = chain.readableCount; i < chain.count; i++) {
+    const address = chain.addresses[i];
+    const room = chain.lengths[i];
+    if (room === 0) continue;
+    let at = 0;
+    for (; at < room && written + at < header.length; at++) bytes[address + at] = header[written + at];
+    const sent = Math.max(0, written + at - header.length);
+    const length = Math.min(room - at, frame.length - from - sent);
+    if (length > 0) frame.copy(from + sent, length, bytes, address + at);
+    const filled = at + length;
+    if (filled === 0) break;
+    memory.written(address, filled);
+    written += filled;
+  }
+  return written;
+}

@@ -1,0 +1,42 @@
+/** Why a frame was dropped. A frame that is not delivered is counted under exactly one of these. */
+export const dropReasons = {
+  /** The card is not connected to anything. */
+  unconnected: 'no port is connected',
+  /** The card's driver is not ready to receive. */
+  notReady: 'the receiving driver is not ready',
+  /** The card's link is down. */
+  linkDown: 'the link is down',
+  /** Shorter than an Ethernet header. */
+  runt: 'the frame is shorter than an Ethernet header',
+  /** Longer than the MTU that was negotiated. */
+  tooLong: 'the frame is longer than the MTU',
+  /** No chain of receive buffers can ever hold it. */
+  noBufferFits: 'no receive buffer is large enough',
+  /** A receiver had no room before the deadline. */
+  deadline: 'the receiver had no room before the deadline',
+  /** A copy to one of several receivers found its backlog full. */
+  backlogFull: 'the backlog of the receiver is full',
+  /** The queue was reset or its driver went away while the frame waited. */
+  reset: 'the device was reset while the frame waited',
+  /** The receiver or the sender needs a reset after its driver broke a rule. */
+  fault: 'the driver broke a rule',
+} as const;
+export type DropReason = keyof typeof dropReasons;
+
+/** What passed one lane of a card. Directions are the guest's: it receives rx and transmits tx. */
+export interface LaneCounters {
+  rxFrames: number;
+  rxBytes: number;
+  txFrames: number;
+  txBytes: number;
+  /** Frames lost, by reason; reasons that never occurred are absent. */
+  dropped: Partial<Record<DropReason, number>>;
+}
+
+export function newLaneCounters(): LaneCounters {
+  return { rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0, dropped: {} };
+}
+
+export function countDrop(counters: { dropped: Partial<Record<DropReason, number>> }, reason: DropReason): void {
+  counters.dropped[reason] = (counters.dropped[reason] ?? 0) + 1;
+}

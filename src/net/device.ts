@@ -1,0 +1,350 @@
+import type { Clock } from '../virtio/clock.js';
+import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
+import { hasFeature, VIRTIO_F_VERSION_1, type Features, type Refusal } from '../virtio/features.js';
+import { asFault, DriverFault } from '../virtio/rules.js';
+import type { AccessWidth } from '../virtio/registers.js';
+import { Signal } from '../virtio/signal.js';
+import { NetConfig } from './config.js';
+import { ControlQueue } from './control.js';
+import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './counters.js';
+import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
+import { ethernetHeaderBytes, type Frame } from './frame.js';
+import { formatMac } from './mac.js';
+import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
+import { Sent, type Port } from './port.js';
+import { ReceiveLane } from './receive.js';
+import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
+import { AutomaticSteering } from './steering.js';
+import { TransmitLane } from './transmit.js';
+
+/** Two VLAN tags, which the MTU does not count. */
+const vlanTagBytes = 8;
+
+/**
+ * A multiqueue virtio network card (virtio 5.1): the device of a transport, and a port of the fabric. Receive and transmit
+ * queues of a pair are worked together as a lane; lanes never wait on each other.
+ */
+export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
+  readonly deviceId = 1;
+  readonly featureTable = netFeatures;
+  readonly offeredFeatures: Features;
+  readonly queueSizes: readonly number[];
+  readonly configLength: number;
+  readonly name: string;
+  /** What passed each pair, since the card was made. */
+  readonly counters: readonly LaneCounters[];
+  /** The driver changed the number of pairs in use. */
+  readonly onQueuePairs = new Signal<number>();
+  onFault: (fault: DriverFault, needsReset: boolean) => void = () => undefined;
+  onConfigChange: () => void = () => undefined;
+
+  private readonly settings: NetSettings;
+  private readonly clock: Clock;
+  private readonly config: NetConfig;
+  private readonly steering = new AutomaticSteering();
+  private peer: Port | undefined;
+  private active: Activation | undefined;
+  /** The driver broke a rule: nothing goes in or out until it resets the card. */
+  private failed = false;
+  private pairs = 1;
+  private readonly receivers: (ReceiveLane | undefined)[];
+  private readonly transmitters: (TransmitLane | undefined)[];
+  private control: ControlQueue | undefined;
+  /** Pairs that received frames since the last flush. */
+  private readonly received: number[] = [];
+  /** By pair: packets that were held when the card was saved. */
+  private restoredHeads: number[][] = [];
+  private cancelDeadline: (() => void) | undefined;
+  /** Transmit queues are being worked; what comes up meanwhile is worked before that ends. */
+  private working = false;
+  private workAgain = false;
+
+  /** @throws RangeError for an option out of its range */
+  constructor(clock: Clock, options: NetDeviceOptions) {
+    this.settings = netOptions(options);
+    this.clock = clock;
+    const { name, queuePairs, queueSize, mtu, mac, features } = this.settings;
+    this.name = name;
+    this.offeredFeatures = features;
+    this.queueSizes = new Array<number>(2 * queuePairs + 1).fill(queueSize);
+    this.counters = Array.from({ length: queuePairs }, newLaneCounters);
+    this.receivers = new Array<undefined>(queuePairs).fill(undefined);
+    this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
+    this.config = new NetConfig(queuePairs, mtu);
+    this.config.mac.set(mac);
+    this.configLength = this.config.block.size;
+  }
+
+  /** The address as the driver set it last: 52:54:00:12:34:56. */
+  get mac(): string {
+    return formatMac(this.config.mac);
+  }
+
+  get maxQueuePairs(): number {
+    return this.settings.queuePairs;
+  }
+
+  /** The pairs in use, which the driver sets with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
+  get lanes(): number {
+    return this.pairs;
+  }
+
+  get linkUp(): boolean {
+    return this.config.linkUp;
+  }
+
+  /** Plugs the cable in or out; a driver that negotiated VIRTIO_NET_F_STATUS sees it. */
+  setLink(up: boolean): void {
+    if (up === this.config.linkUp) return;
+    this.config.linkUp = up;
+    this.onConfigChange();
+    if (!up) this.peer?.room();
+  }
+
+  queueName(index: number): string {
+    if (index === this.controlIndex) return 'control';
+    return `${index % 2 === 0 ? 'input' : 'output'}.${index >>> 1}`;
+  }
+
+  readConfig(offset: number, width: AccessWidth): number {
+    return this.config.block.read(offset, width);
+  }
+
+  writeConfig(offset: number, width: AccessWidth, value: number): void {
+    this.config.block.write(offset, width, value);
+  }
+
+  /** This card has no legacy interface (virtio 6.2). */
+  refuse(accepted: Features): Refusal | undefined {
+    if (hasFeature(accepted, VIRTIO_F_VERSION_1)) return undefined;
+    return { rule: 'feature-dependency', reason: 'a non-transitional device needs VIRTIO_F_VERSION_1' };
+  }
+
+  activate(activation: Activation): void {
+    this.active = activation;
+    this.guard(() => {
+      activation.queues.forEach((queue, index) => {
+        if (queue) this.takeQueue(index, queue);
+      });
+      this.restoredHeads.forEach((heads, pair) => this.transmitters[pair]?.retake(heads, this.clock.now()));
+      this.restoredHeads = [];
+      if (this.control) this.runControl();
+      this.work();
+    });
+  }
+
+  notify(index: number): void {
+    const queue = this.active?.queues[index];
+    if (!queue || this.failed) return;
+    this.guard(() => {
+      this.takeQueue(index, queue);
+      if (index === this.controlIndex) this.runControl();
+      else if (index % 2 === 1) this.transmit(index >>> 1);
+      else if (this.receivers[index >>> 1]?.refilled()) this.peer?.room();
+    });
+  }
+
+  reset(): void {
+    this.cancelDeadline?.();
+    this.cancelDeadline = undefined;
+    for (const transmitter of this.transmitters) transmitter?.abandon();
+    this.active = undefined;
+    this.failed = false;
+    this.receivers.fill(undefined);
+    this.transmitters.fill(undefined);
+    this.control = undefined;
+    this.received.length = 0;
+    this.restoredHeads = [];
+    this.pairs = 1;
+    this.steering.reset();
+    this.config.mac.set(this.settings.mac);
+    // Whoever waits for this card would wait in vain.
+    this.peer?.room();
+  }
+
+  attach(peer: Port | undefined): void {
+    this.peer = peer;
+  }
+
+  steer(frame: Frame): number {
+    return this.steering.choose(frame, this.pairs);
+  }
+
+  send(frame: Frame, lane: number): Sent {
+    // A frame that waited may come for a pair that is not in use any more.
+    const pair = lane < this.pairs ? lane : this.steer(frame);
+    const receiver = this.receivers[pair];
+    const lost = this.unreceivable(frame);
+    if (lost || !receiver) return this.drop(pair, lost ?? 'notReady');
+    const answer = this.guard(() => receiver.receive(frame));
+    if (answer === undefined) return this.drop(pair, 'fault');
+    if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
+    return answer;
+  }
+
+  flush(): void {
+    for (const pair of this.received) {
+      if (this.receivers[pair]?.publish()) this.active?.interrupts.queue(2 * pair);
+    }
+    this.received.length = 0;
+  }
+
+  room(): void {
+    for (const transmitter of this.transmitters) transmitter?.room();
+    if (!this.failed) this.guard(() => this.work());
+  }
+
+  save(): NetDeviceState {
+    return {
+      version: stateVersion,
+      pairs: this.pairs,
+      config: this.config.save(),
+      counters: this.counters.map(copyCounters),
+      held: this.transmitters.map((transmitter) => transmitter?.heldHeads() ?? []),
+    };
+  }
+
+  restore(saved: NetDeviceState): void {
+    const state = readNetState(saved, this.maxQueuePairs);
+    this.config.restore(state.config);
+    this.pairs = state.pairs;
+    this.restoredHeads = state.held;
+    state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
+  }
+
+  /** The control queue stands behind all pairs, or behind the first where the driver knows of no other (5.1.2). */
+  private get controlIndex(): number {
+    const multiqueue = !this.active || hasFeature(this.active.features, VIRTIO_NET_F_MQ);
+    return multiqueue ? 2 * this.maxQueuePairs : 2;
+  }
+
+  /** Puts to work a queue that was not yet. */
+  private takeQueue(index: number, queue: ActiveQueue): void {
+    const { memory, features } = this.active!;
+    const pair = index >>> 1;
+    if (index === this.controlIndex) {
+      this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
+    } else if (index % 2 === 0) {
+      const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
+      this.receivers[pair] ??= new ReceiveLane(queue, memory, mergeable, this.counters[pair]);
+    } else {
+      this.transmitters[pair] ??= new TransmitLane(pair, queue, memory, this.counters[pair], (frame) =>
+        this.out(frame),
+      );
+    }
+  }
+
+  private runControl(): void {
+    if (this.control?.run()) this.active?.interrupts.queue(this.controlIndex);
+  }
+
+  /** VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. What was sent on pairs that go out of use goes out first. */
+  setQueuePairs(pairs: number): boolean {
+    if (pairs < 1 || pairs > this.maxQueuePairs) return false;
+    this.work();
+    this.pairs = pairs;
+    this.onQueuePairs.emit(pairs);
+    this.peer?.room();
+    return true;
+  }
+
+  /** VIRTIO_NET_CTRL_MAC_ADDR_SET. */
+  setMac(mac: Uint8Array): boolean {
+    this.config.mac.set(mac);
+    return true;
+  }
+
+  /**
+   * The driver notified of packets on this pair. Linux may still send on a pair for a moment after it took it out of
+   * use; such a packet is reported, but not lost.
+   */
+  private transmit(pair: number): void {
+    if (pair >= this.pairs) {
+      const detail = `packets on pair ${pair} with ${this.pairs} in use`;
+      this.onFault(new DriverFault('transmit-unused-pair', detail, 2 * pair + 1), false);
+    }
+    this.work(pair);
+  }
+
+  /** Sends what can be sent on one pair, or on all, as one burst. */
+  private work(only?: number): void {
+    if (this.working) {
+      this.workAgain = true;
+      return;
+    }
+    this.working = true;
+    try {
+      if (only === undefined) this.workAll();
+      else this.workPair(only);
+      while (this.workAgain) this.workAll();
+    } finally {
+      this.working = false;
+      this.peer?.flush();
+      this.watchDeadline();
+    }
+  }
+
+  private workAll(): void {
+    this.workAgain = false;
+    for (let pair = 0; pair < this.maxQueuePairs; pair++) this.workPair(pair);
+  }
+
+  private workPair(pair: number): void {
+    const transmitter = this.transmitters[pair];
+    if (!transmitter) return;
+    transmitter.transmit(this.clock.now());
+    if (transmitter.publish()) this.active?.interrupts.queue(2 * pair + 1);
+  }
+
+  private out(frame: Frame): Sent | DropReason {
+    const { peer } = this;
+    if (!this.config.linkUp) return 'linkDown';
+    if (!peer) return 'unconnected';
+    this.steering.learn(frame, frame.lane);
+    return peer.send(frame, peer.steer(frame));
+  }
+
+  /** Why the guest can't have this frame, whatever buffers it has. */
+  private unreceivable(frame: Frame): DropReason | undefined {
+    if (this.failed) return 'fault';
+    if (!this.active) return 'notReady';
+    if (!this.config.linkUp) return 'linkDown';
+    if (frame.length < ethernetHeaderBytes) return 'runt';
+    const longest = this.settings.mtu + ethernetHeaderBytes + vlanTagBytes;
+    return frame.length > longest && hasFeature(this.active.features, VIRTIO_NET_F_MTU) ? 'tooLong' : undefined;
+  }
+
+  private drop(pair: number, reason: DropReason): Sent {
+    countDrop(this.counters[pair], reason);
+    return Sent.dropped;
+  }
+
+  /** Looks again when the packet that waits longest reaches its deadline. */
+  private watchDeadline(): void {
+    if (this.cancelDeadline) return;
+    let since = Infinity;
+    for (const transmitter of this.transmitters) since = Math.min(since, transmitter?.waitingSince ?? Infinity);
+    if (since === Infinity) return;
+    const left = since + this.settings.deadline - this.clock.now();
+    this.cancelDeadline = this.clock.after(Math.max(0, left), () => {
+      this.cancelDeadline = undefined;
+      this.guard(() => {
+        const limit = this.clock.now() - this.settings.deadline;
+        for (const transmitter of this.transmitters) transmitter?.expire(limit);
+        this.work();
+      });
+    });
+  }
+
+  /** Runs what works on the guest's data; what the guest did wrong there makes the card need a reset. */
+  private guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      const fault = asFault(error);
+      this.failed = true;
+      this.onFault(fault, true);
+      return undefined;
+    }
+  }
+}

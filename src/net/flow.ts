@@ -1,0 +1,67 @@
+import { headBytes, type Frame } from './frame.js';
+
+const etherType = { vlan: 0x8100, providerVlan: 0x88a8, ipv4: 0x0800, ipv6: 0x86dd } as const;
+const protocol = { tcp: 6, udp: 17 } as const;
+
+/**
+ * A number that is the same for both directions of a flow: from addresses, protocol and ports of IPv4 and IPv6, from
+ * addresses and protocol of fragments and other protocols, 0 for everything else.
+ */
+export function flowHash(frame: Frame): number {
+  if (frame.flow < 0) frame.flow = hashOf(frame);
+  return frame.flow;
+}
+
+function hashOf(frame: Frame): number {
+  const head = frame.head();
+  let at = 12;
+  let type = read16(head, at);
+  while ((type === etherType.vlan || type === etherType.providerVlan) && at + 6 <= headBytes) {
+    at += 4;
+    type = read16(head, at);
+  }
+  at += 2;
+  if (type === etherType.ipv4) return ipv4Hash(head, at);
+  if (type === etherType.ipv6) return ipv6Hash(head, at);
+  return 0;
+}
+
+function ipv4Hash(head: Uint8Array, at: number): number {
+  if (head.length < at + 20) return 0;
+  const fragment = (read16(head, at + 6) & 0x3fff) !== 0;
+  const kind = head[at + 9];
+  const addresses = read32(head, at + 12) ^ read32(head, at + 16);
+  return mix(addresses, kind, fragment ? 0 : ports(head, at + 4 * (head[at] & 15), kind));
+}
+
+function ipv6Hash(head: Uint8Array, at: number): number {
+  if (head.length < at + 40) return 0;
+  let addresses = 0;
+  for (let i = 8; i < 40; i += 4) addresses ^= read32(head, at + i);
+  const kind = head[at + 6];
+  return mix(addresses, kind, ports(head, at + 40, kind));
+}
+
+/** Both ports, combined so that their order does not matter. */
+function ports(head: Uint8Array, at: number, kind: number): number {
+  if ((kind !== protocol.tcp && kind !== protocol.udp) || head.length < at + 4) return 0;
+  const source = read16(head, at);
+  const destination = read16(head, at + 2);
+  return ((source ^ destination) << 16) | ((source + destination) & 0xffff);
+}
+
+/** Spreads every bit of the three over all bits of the result. */
+function mix(a: number, b: number, c: number): number {
+  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 1, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+function read16(bytes: Uint8Array, at: number): number {
+  return at + 2 <= bytes.length ? (bytes[at] << 8) | bytes[at + 1] : 0;
+}
+
+function read32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+}

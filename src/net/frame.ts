@@ -1,0 +1,130 @@
+/** Kinds of segmentation a frame may ask for (virtio 5.1.6.2, `gso_type`). */
+export const gsoType = { none: 0, tcp4: 1, udp: 3, tcp6: 4, udpL4: 5 } as const;
+
+/**
+ * An Ethernet frame on its way: byte ranges that belong to somebody else, what the packet header says of them, and the
+ * lane (queue pair) it came from. Whoever receives it copies during the call; afterwards the ranges are their owner's.
+ * Made once and used again for one frame after another.
+ */
+export class Frame {
+  /** In bytes, from the destination address to the end of the payload, without a frame check sequence. */
+  length = 0;
+  /** The queue pair of its sender. */
+  lane = 0;
+  /** The checksum from `checksumStart` on is still to be filled in at `checksumStart + checksumOffset`. */
+  needsChecksum = false;
+  checksumStart = 0;
+  checksumOffset = 0;
+  /** One of `gsoType`; what is not `none` is to be cut into segments of `gsoSize` bytes of payload. */
+  gso: number = gsoType.none;
+  gsoSize = 0;
+  /** The segments carry explicit congestion notification (VIRTIO_NET_HDR_GSO_ECN). */
+  gsoEcn = false;
+  /** Length of the headers in bytes where the sender said it, else 0. */
+  headerLength = 0;
+  /** What `flowHash` found, or -1 while nobody has asked. */
+  flow = -1;
+
+  private count = 0;
+  private readonly bytes: Uint8Array[] = [];
+  private readonly starts: number[] = [];
+  private readonly lengths: number[] = [];
+  /** The answer of `head`, until the frame is another one. */
+  private first: Uint8Array | undefined;
+  /** Where `head` puts bytes together that lie apart; made when that happens first. */
+  private scratch: Uint8Array | undefined;
+
+  /** Empties it, for a frame that comes from `lane`. */
+  start(lane: number): this {
+    this.length = 0;
+    this.lane = lane;
+    this.needsChecksum = false;
+    this.gso = gsoType.none;
+    this.gsoSize = 0;
+    this.gsoEcn = false;
+    this.headerLength = 0;
+    this.flow = -1;
+    this.count = 0;
+    this.first = undefined;
+    return this;
+  }
+
+  /** Adds `length` bytes of `bytes` from `start` on. */
+  add(bytes: Uint8Array, start: number, length: number): this {
+    if (length === 0) return this;
+    this.bytes[this.count] = bytes;
+    this.starts[this.count] = start;
+    this.lengths[this.count] = length;
+    this.count++;
+    this.length += length;
+    return this;
+  }
+
+  /** Copies `length` bytes of the frame from `from` on to `target` at `at`. The caller knows that both have them. */
+  copy(from: number, length: number, target: Uint8Array, at: number): void {
+    let skip = from;
+    for (let i = 0; length > 0; i++) {
+      const available = this.lengths[i] - skip;
+      if (available <= 0) {
+        skip -= this.lengths[i];
+        continue;
+      }
+      const size = Math.min(available, length);
+      copyBytes(this.bytes[i], this.starts[i] + skip, size, target, at);
+      at += size;
+      length -= size;
+      skip = 0;
+    }
+  }
+
+  /** The first bytes of the frame, up to `headBytes` of them, to look at during the call. */
+  head(): Uint8Array {
+    return (this.first ??= this.findHead());
+  }
+
+  /** The frame's bytes in a buffer of their own. */
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    this.copy(0, this.length, bytes, 0);
+    return bytes;
+  }
+
+  /** Takes over what the packet header of `other` means, but not its bytes. */
+  describeAs(other: Frame): this {
+    this.needsChecksum = other.needsChecksum;
+    this.checksumStart = other.checksumStart;
+    this.checksumOffset = other.checksumOffset;
+    this.gso = other.gso;
+    this.gsoSize = other.gsoSize;
+    this.gsoEcn = other.gsoEcn;
+    this.headerLength = other.headerLength;
+    return this;
+  }
+
+  private findHead(): Uint8Array {
+    const length = Math.min(this.length, headBytes);
+    if (this.count > 0 && this.lengths[0] >= length) {
+      return this.bytes[0].subarray(this.starts[0], this.starts[0] + length);
+    }
+    this.scratch ??= new Uint8Array(headBytes);
+    this.copy(0, length, this.scratch, 0);
+    return this.scratch.subarray(0, length);
+  }
+}
+
+/** Up to here a loop is faster than the view that a copy of typed arrays needs. */
+const shortCopy = 64;
+
+function copyBytes(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
+  if (length <= shortCopy) {
+    for (let i = 0; i < length; i++) target[at + i] = source[start + i];
+  } else {
+    target.set(source.subarray(start, start + length), at);
+  }
+}
+
+/** Enough for Ethernet, two VLAN tags, IPv6 with an extension header, and TCP's ports. */
+export const headBytes = 128;
+
+/** Destination and source address and type: what every frame has. */
+export const ethernetHeaderBytes = 14;

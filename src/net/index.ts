@@ -1,0 +1,8 @@
+export { NetDevice } from './device.js';
+export { netFeatures, type NetFeatureName } from './features.js';
+export type { NetDeviceOptions } from './options.js';
+export type { NetDeviceState } from './state.js';
+export { dropReasons, type DropReason, type LaneCounters } from './counters.js';
+export { Frame, gsoType } from './frame.js';
+export { connect, Sent, type Port } from './port.js';
+export { formatMac, parseMac } from './mac.js';

@@ -1,0 +1,63 @@
+import { featureSet, type Features } from '../virtio/features.js';
+import { netFeatures, type NetFeatureName } from './features.js';
+import { parseMac } from './mac.js';
+
+export interface NetDeviceOptions {
+  /** The card's permanent address: 52:54:00:12:34:56. */
+  mac: string;
+  /** Queue pairs, 1 to 256; 4 when left out. */
+  queuePairs?: number;
+  /** Entries of each queue, a power of two from 4 to 32768; 256 when left out. */
+  queueSize?: number;
+  /** What the card tells the driver of VIRTIO_NET_F_MTU, 68 to 65535 bytes; 1500 when left out. */
+  mtu?: number;
+  /** Features to leave out (false); those left out here are offered. */
+  features?: Partial<Record<NetFeatureName, boolean>>;
+  /** How long a frame may wait for its receiver in milliseconds; 1000 when left out. */
+  deadline?: number;
+  /** For people, in counters and events; 'virtio-net' when left out. */
+  name?: string;
+}
+
+export interface NetSettings {
+  readonly mac: Uint8Array;
+  readonly queuePairs: number;
+  readonly queueSize: number;
+  readonly mtu: number;
+  readonly features: Features;
+  readonly deadline: number;
+  readonly name: string;
+}
+
+const limits = {
+  queuePairs: { least: 1, most: 256, default: 4 },
+  queueSize: { least: 4, most: 32768, default: 256 },
+  mtu: { least: 68, most: 65535, default: 1500 },
+  deadline: { least: 0, most: 3600000, default: 1000 },
+} as const;
+
+/** The options with what was left out. @throws RangeError for one out of its range */
+export function netOptions(options: NetDeviceOptions): NetSettings {
+  const number = (name: keyof typeof limits): number => {
+    const { least, most, default: ordinary } = limits[name];
+    const value = options[name] ?? ordinary;
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new RangeError(`${name} is ${value}; it must be a whole number from ${least} to ${most}`);
+    }
+    return value;
+  };
+  const queueSize = number('queueSize');
+  if ((queueSize & (queueSize - 1)) !== 0) {
+    throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);
+  }
+  const names = netFeatures.map(({ name }) => name).filter((name) => options.features?.[name] !== false);
+  return {
+    mac: parseMac(options.mac),
+    queuePairs: number('queuePairs'),
+    queueSize,
+    mtu: number('mtu'),
+    features: featureSet(names, netFeatures),
+    deadline: number('deadline'),
+    name: options.name ?? 'virtio-net',
+  };
+}

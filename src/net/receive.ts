@@ -1,0 +1,104 @@
+import type { DescriptorChain } from '../virtio/chain.js';
+import type { ActiveQueue } from '../virtio/device.js';
+import type { GuestMemory } from '../virtio/memory.js';
+import { DriverFault } from '../virtio/rules.js';
+import { fillChain } from './chainBytes.js';
+import { countDrop, type LaneCounters } from './counters.js';
+import type { Frame } from './frame.js';
+import { headerBytes, writeHeader } from './header.js';
+import { Sent } from './port.js';
+
+const noHeader = new Uint8Array(0);
+
+/** The receive half of a queue pair: puts frames into the guest's receive buffers (virtio 5.1.6.3, 5.1.6.4). */
+export class ReceiveLane {
+  /** Somebody was told that there is no room, and waits. */
+  private starved = false;
+  private readonly queue: ActiveQueue;
+  private readonly memory: GuestMemory;
+  private readonly mergeable: boolean;
+  private readonly counters: LaneCounters;
+  private readonly header = new Uint8Array(headerBytes);
+  private readonly chains: DescriptorChain[] = [];
+
+  /** @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated */
+  constructor(queue: ActiveQueue, memory: GuestMemory, mergeable: boolean, counters: LaneCounters) {
+    this.queue = queue;
+    this.memory = memory;
+    this.mergeable = mergeable;
+    this.counters = counters;
+    // Buffers are wanted only when there are none: until then the driver need not tell of each.
+    queue.wantNotifications(false);
+  }
+
+  /** @throws DriverFault */
+  receive(frame: Frame): Sent {
+    // A smaller frame must not overtake the one that waits.
+    if (this.starved) return Sent.full;
+    const room = this.takeBuffers(headerBytes + frame.length);
+    if (room !== Sent.taken) return room;
+    const { chains, counters } = this;
+    writeHeader(this.header, frame, chains.length);
+    let sent = 0;
+    chains.forEach((chain, index) => {
+      const header = index === 0 ? this.header : noHeader;
+      const written = fillChain(chain, this.memory, header, frame, sent);
+      sent += written - header.length;
+      this.queue.complete(chain, written);
+    });
+    chains.length = 0;
+    counters.rxFrames++;
+    counters.rxBytes += frame.length;
+    return Sent.taken;
+  }
+
+  /** Makes what was received visible; true when the driver wants an interrupt for it. */
+  publish(): boolean {
+    return this.queue.publish();
+  }
+
+  /** The driver made buffers available. True when somebody waits for them. */
+  refilled(): boolean {
+    if (!this.starved) return false;
+    this.starved = false;
+    this.queue.wantNotifications(false);
+    return true;
+  }
+
+  /** Takes buffers of at least `bytes` in all; on any other answer than `taken` none is. */
+  private takeBuffers(bytes: number): Sent {
+    let room = 0;
+    while (room < bytes) {
+      const chain = this.queue.next();
+      if (!chain) {
+        // The last look after asking for a notification: a buffer that came in between is not told of any more.
+        if (this.queue.wantNotifications(true)) continue;
+        this.starved = true;
+        return this.giveUp(Sent.full);
+      }
+      this.chains.push(chain);
+      this.check(chain);
+      room += chain.writableLength;
+      const fits = this.mergeable && this.chains.length < this.queue.size;
+      if (room < bytes && !fits) {
+        countDrop(this.counters, 'noBufferFits');
+        return this.giveUp(Sent.dropped);
+      }
+    }
+    return Sent.taken;
+  }
+
+  private giveUp(answer: Sent): Sent {
+    for (let chain = this.chains.pop(); chain; chain = this.chains.pop()) this.queue.rewind(chain);
+    return answer;
+  }
+
+  private check(chain: DescriptorChain): void {
+    if (chain.readableCount > 0) {
+      throw new DriverFault('receive-readable', `${chain.readableLength} device-readable bytes`, this.queue.index);
+    }
+    if (chain.writableLength < headerBytes) {
+      throw new DriverFault('receive-buffer-size', `${chain.writableLength} bytes`, this.queue.index);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { NetConfigState } from './config.js';
+import type { LaneCounters } from './counters.js';
+
+export const stateVersion = 1;
+
+/** Everything that the card keeps beside its queues, as one plain object. */
+export interface NetDeviceState {
+  version: number;
+  /** Pairs in use. */
+  pairs: number;
+  config: NetConfigState;
+  /** By pair. */
+  counters: LaneCounters[];
+  /** By pair: the first descriptors of the packets that were taken to transmit, but found no room yet. */
+  held: number[][];
+}
+
+/** @throws RangeError when the state is of another version or of a card with another number of pairs */
+export function readNetState(state: NetDeviceState, queuePairs: number): NetDeviceState {
+  if (state.version !== stateVersion || state.counters.length !== queuePairs) {
+    throw new RangeError(`the saved state is not that of a card of version ${stateVersion} with ${queuePairs} pairs`);
+  }
+  return state;
+}
+
+export function copyCounters(counters: LaneCounters): LaneCounters {
+  return { ...counters, dropped: { ...counters.dropped } };
+}

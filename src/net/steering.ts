@@ -1,0 +1,31 @@
+import { flowHash } from './flow.js';
+import type { Frame } from './frame.js';
+
+/** Flows remembered; two flows that fall on the same entry share it, which costs balance but never order for long. */
+const entries = 4096;
+
+/**
+ * Automatic receive steering (virtio 5.1.6.5.6): what comes in of a flow goes to the pair on which the guest last sent
+ * that flow; a flow that it never sent on goes where its hash says.
+ */
+export class AutomaticSteering {
+  /** By hash: the pair plus one, 0 where no flow is known. */
+  private readonly table = new Uint16Array(entries);
+
+  /** The guest sent this frame on `pair`. */
+  learn(frame: Frame, pair: number): void {
+    this.table[flowHash(frame) % entries] = pair + 1;
+  }
+
+  /** The pair for a frame to the guest, of `pairs` in use. */
+  choose(frame: Frame, pairs: number): number {
+    if (pairs === 1) return 0;
+    const hash = flowHash(frame);
+    const known = this.table[hash % entries] - 1;
+    return known >= 0 && known < pairs ? known : hash % pairs;
+  }
+
+  reset(): void {
+    this.table.fill(0);
+  }
+}

@@ -1,0 +1,137 @@
+import type { DescriptorChain } from '../virtio/chain.js';
+import type { ActiveQueue } from '../virtio/device.js';
+import type { GuestMemory } from '../virtio/memory.js';
+import { DriverFault } from '../virtio/rules.js';
+import { addToFrame, readStart } from './chainBytes.js';
+import { countDrop, type DropReason, type LaneCounters } from './counters.js';
+import { ethernetHeaderBytes, Frame } from './frame.js';
+import { asksForOffload, headerBytes } from './header.js';
+import { Sent } from './port.js';
+
+/** Hands a frame on; a reason instead of an answer says why it is lost. */
+export type FrameOut = (frame: Frame) => Sent | DropReason;
+
+/** A frame that found no room: its buffer stays the device's until there is some, or until the deadline. */
+interface Held {
+  readonly chain: DescriptorChain;
+  /** When it was first sent, in the clock's milliseconds. */
+  readonly since: number;
+}
+
+/**
+ * The transmit half of a queue pair (virtio 5.1.6.1, 5.1.6.2). A frame that finds no room is held where it is, in the
+ * guest's own buffer, and the frames behind it go on: they may be for somebody who has room.
+ */
+export class TransmitLane {
+  private readonly lane: number;
+  private readonly queue: ActiveQueue;
+  private readonly memory: GuestMemory;
+  private readonly counters: LaneCounters;
+  private readonly out: FrameOut;
+  private readonly frame = new Frame();
+  private readonly header = new Uint8Array(headerBytes);
+  private readonly held: Held[] = [];
+  private roomCame = false;
+
+  constructor(lane: number, queue: ActiveQueue, memory: GuestMemory, counters: LaneCounters, out: FrameOut) {
+    this.lane = lane;
+    this.queue = queue;
+    this.memory = memory;
+    this.counters = counters;
+    this.out = out;
+  }
+
+  /** When the frame that waits longest was first sent, or undefined when none waits. */
+  get waitingSince(): number | undefined {
+    return this.held[0]?.since;
+  }
+
+  /** The first descriptors of the buffers that are held, oldest first. */
+  heldHeads(): number[] {
+    return this.held.map(({ chain }) => chain.head);
+  }
+
+  /** Takes up buffers that were held when the device was saved. @throws DriverFault */
+  retake(heads: readonly number[], now: number): void {
+    for (const head of heads) this.held.push({ chain: this.queue.retake(head), since: now });
+  }
+
+  /** Sends what the driver made available. @throws DriverFault */
+  transmit(now: number): void {
+    for (;;) {
+      this.retry();
+      const chain = this.queue.next();
+      if (chain) {
+        if (!this.send(chain)) this.held.push({ chain, since: now });
+      } else if (!this.queue.wantNotifications(true)) {
+        return;
+      }
+    }
+  }
+
+  /** There may be room again, and it belongs to what is held before it belongs to anything newer. */
+  room(): void {
+    this.roomCame = true;
+  }
+
+  /** Drops what was first sent at `limit` or before. */
+  expire(limit: number): void {
+    while (this.held.length > 0 && this.held[0].since <= limit) this.finish(this.held.shift()!.chain, 'deadline');
+  }
+
+  /** Drops what is held without giving the buffers back: the driver is gone. */
+  abandon(): void {
+    for (let i = this.held.length; i > 0; i--) countDrop(this.counters, 'reset');
+    this.held.length = 0;
+  }
+
+  /** Makes what was sent visible; true when the driver wants an interrupt for it. */
+  publish(): boolean {
+    return this.queue.publish();
+  }
+
+  /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
+  private retry(): void {
+    if (!this.roomCame) return;
+    let i = 0;
+    while (this.roomCame || i < this.held.length) {
+      if (this.roomCame) {
+        this.roomCame = false;
+        i = 0;
+      } else if (this.send(this.held[i].chain)) {
+        this.held.splice(i, 1);
+      } else {
+        i++;
+      }
+    }
+  }
+
+  /** Sends the packet in a chain and gives the chain back, or answers false when it must wait. */
+  private send(chain: DescriptorChain): boolean {
+    if (chain.writableLength > 0) {
+      throw new DriverFault('transmit-writable', `${chain.writableLength} device-writable bytes`, this.queue.index);
+    }
+    if (chain.readableLength < headerBytes) {
+      throw new DriverFault('transmit-header', `${chain.readableLength} bytes`, this.queue.index);
+    }
+    readStart(chain, this.memory, this.header);
+    if (asksForOffload(this.header)) {
+      throw new DriverFault('transmit-offload', 'the header asks for one, but none was', this.queue.index);
+    }
+    addToFrame(chain, this.memory, headerBytes, this.frame.start(this.lane));
+    const answer = this.frame.length < ethernetHeaderBytes ? 'runt' : this.out(this.frame);
+    if (answer === Sent.full) return false;
+    this.finish(chain, typeof answer === 'string' ? answer : undefined);
+    return true;
+  }
+
+  private finish(chain: DescriptorChain, lost: DropReason | undefined): void {
+    if (lost) {
+      countDrop(this.counters, lost);
+    } else {
+      this.counters.txFrames++;
+      this.counters.txBytes += chain.readableLength - headerBytes;
+    }
+    this.queue.complete(chain, 0);
+  }
+}
