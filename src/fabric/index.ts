@@ -1,0 +1,7 @@
+export { connect, Sent, type Port } from '../net/port.js';
+export { Frame } from '../net/frame.js';
+export type { Clock } from '../virtio/clock.js';
+export type { FabricLaneCounters, FabricPortCounters } from './counters.js';
+export { Loopback } from './loopback.js';
+export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
+export { SwitchPort } from './switchPort.js';

@@ -1,0 +1,182 @@
+import { ethernetHeaderBytes, type Frame } from '../net/frame.js';
+import { Sent, type Port } from '../net/port.js';
+import type { Clock } from '../virtio/clock.js';
+import type { FabricPortCounters } from './counters.js';
+import { Lane, type LaneLimits } from './lane.js';
+import { MacTable } from './macTable.js';
+import { SwitchPort } from './switchPort.js';
+
+export interface SwitchOptions extends Partial<LaneLimits> {
+  clock: Clock;
+  /** How long a station is remembered that is not heard of, in milliseconds; default 300,000 (802.1D-2004, table 7-5). */
+  ageing?: number;
+  /** How many stations are remembered; default 4096. */
+  stations?: number;
+  /** Frames that may wait for one lane of one receiver, at least 1; default 256. */
+  backlogFrames?: number;
+  /** Their bytes, at least 131,072, which holds any frame; default 1,048,576. */
+  backlogBytes?: number;
+  /** How long a frame may wait, in milliseconds; default 1000. */
+  deadline?: number;
+}
+
+/** The counters of a switch, as plain data. */
+export interface SwitchCounters {
+  ports: FabricPortCounters[];
+}
+
+/**
+ * A learning Ethernet switch (IEEE 802.1D-2004, clause 7) between any number of ports. It knows no VLANs: tagged frames
+ * are relayed as they are and one table serves all. It takes part in no spanning tree: a loop of switches is a storm, and
+ * the reserved group addresses are flooded like any other.
+ *
+ * Lossless by default: see `Lane` for what happens when a receiver has no room.
+ */
+export class Switch {
+  private readonly clock: Clock;
+  private readonly limits: LaneLimits;
+  private readonly table: MacTable<SwitchPort>;
+  /** Replaced, never changed, so that a loop over it stands when a receiver adds or removes a port. */
+  private ports: readonly SwitchPort[] = [];
+  private readonly dirty: SwitchPort[] = [];
+  private flushing = false;
+  private cancelWatch: (() => void) | undefined;
+
+  /** @throws RangeError where a limit of the backlog is below its least value. */
+  constructor(options: SwitchOptions) {
+    const { clock, ageing = 300_000, stations = 4096 } = options;
+    const { backlogFrames = 256, backlogBytes = 1 << 20, deadline = 1000 } = options;
+    if (!(backlogFrames >= 1)) throw new RangeError(`backlogFrames is ${backlogFrames}; it must be at least 1.`);
+    if (!(backlogBytes >= leastBacklogBytes)) {
+      throw new RangeError(`backlogBytes is ${backlogBytes}; it must be at least ${leastBacklogBytes}.`);
+    }
+    this.clock = clock;
+    this.limits = { backlogFrames, backlogBytes, deadline };
+    this.table = new MacTable(stations, ageing);
+  }
+
+  /** A new port, to be joined with a card by `connect`. The name is for people. */
+  addPort(name: string): SwitchPort {
+    const port = new SwitchPort(this, name);
+    this.ports = [...this.ports, port];
+    return port;
+  }
+
+  /** Takes a port away and disconnects its card. What waited for it is dropped and counted as `unconnected`. */
+  removePort(port: Port): void {
+    const known = this.ports.find((other) => other === port);
+    if (!known) return;
+    this.ports = this.ports.filter((other) => other !== known);
+    known.remove();
+  }
+
+  /** Removes every port and leaves no timer behind. */
+  close(): void {
+    for (const port of this.ports) this.removePort(port);
+    this.cancelWatch?.();
+    this.cancelWatch = undefined;
+  }
+
+  /** A plain copy of the counters of all ports. */
+  counters(): SwitchCounters {
+    return { ports: this.ports.map((port) => port.counters()) };
+  }
+
+  /** For the ports: a frame that came in. */
+  relay(frame: Frame, from: SwitchPort, lane: Lane): Sent {
+    const sent = this.forward(frame, from, lane);
+    if (sent !== Sent.full) lane.countIn(frame);
+    return sent;
+  }
+
+  /** For the ports: the end of a burst. Every receiver that got something of it is flushed once. */
+  flush(): void {
+    // A receiver may send and flush while it is flushed: the loop that is under way sees to that too.
+    if (this.flushing) return;
+    this.flushing = true;
+    try {
+      for (let port = this.dirty.pop(); port; port = this.dirty.pop()) {
+        port.dirty = false;
+        port.peer?.flush();
+      }
+    } finally {
+      this.flushing = false;
+    }
+  }
+
+  /** For the ports: this one is due a flush. */
+  delivered(port: SwitchPort): void {
+    this.dirty.push(port);
+  }
+
+  /** For the ports: forgets the stations behind one. */
+  forget(port: SwitchPort): void {
+    this.table.forget(port);
+  }
+
+  /** For the ports: a frame began to wait. One timer serves all lanes, and is never later than the first deadline. */
+  watch(): void {
+    this.cancelWatch ??= this.clock.after(this.limits.deadline, () => this.expire());
+  }
+
+  newLane(port: SwitchPort, index: number): Lane {
+    return new Lane(port, index, this.clock, this.limits);
+  }
+
+  private forward(frame: Frame, from: SwitchPort, lane: Lane): Sent {
+    if (!from.peer) return dropped(lane, 'unconnected');
+    if (frame.length < ethernetHeaderBytes) return dropped(lane, 'runt');
+    if (frame.length > this.limits.backlogBytes) return dropped(lane, 'tooLong');
+    const head = frame.head();
+    const now = this.clock.now();
+    this.table.learn(head, sourceAddress, from, now);
+    const to = this.table.find(head, destinationAddress, now);
+    if (!to) return this.flood(frame, from, lane);
+    if (to !== from) return to.offer(frame, from);
+    lane.countFiltered();
+    return Sent.dropped;
+  }
+
+  /** To every other card. Where there is just one, the frame is for it alone, and lossless as such. */
+  private flood(frame: Frame, from: SwitchPort, lane: Lane): Sent {
+    const ports = this.ports;
+    let receivers = 0;
+    let last: SwitchPort | undefined;
+    for (const port of ports) {
+      if (port === from || !port.peer) continue;
+      receivers++;
+      last = port;
+    }
+    if (!last) return dropped(lane, 'unconnected');
+    if (receivers === 1) return last.offer(frame, from);
+    let copies = 0;
+    for (const port of ports) {
+      if (port === from || !port.peer) continue;
+      port.offerCopy(frame);
+      copies++;
+    }
+    lane.countFloodCopies(copies - 1);
+    return Sent.taken;
+  }
+
+  private expire(): void {
+    const now = this.clock.now();
+    for (const port of this.ports) for (const lane of port.used) lane.expire(now);
+    let next = Infinity;
+    for (const port of this.ports) for (const lane of port.used) next = Math.min(next, lane.due());
+    this.cancelWatch = next === Infinity ? undefined : this.clock.after(Math.max(0, next - now), () => this.expire());
+    this.flush();
+  }
+}
+
+/** Offsets of the addresses in a frame. */
+const destinationAddress = 0;
+const sourceAddress = 6;
+
+/** More than any frame: 64 KiB of a large segment and its headers. So a frame always fits into an empty backlog. */
+const leastBacklogBytes = 1 << 17;
+
+function dropped(lane: Lane, reason: Parameters<Lane['drop']>[0]): Sent {
+  lane.drop(reason);
+  return Sent.dropped;
+}
