@@ -1,0 +1,60 @@
+import { NetDevice, type NetDeviceOptions } from '../../net/index.js';
+import { formatMac } from '../../net/mac.js';
+import { connect, type Port } from '../../net/port.js';
+import type { PciFunction } from '../../pci/function.js';
+import { VirtioPciFunction } from '../../pci/index.js';
+import { systemClock } from './clock.js';
+import { pciBusOf, type PlugOptions } from './pciBus.js';
+import type { V86 } from './v86.js';
+
+export interface VirtioNetOptions extends Omit<NetDeviceOptions, 'mac'>, PlugOptions {
+  /** The card's permanent address, like 52:54:00:12:34:56; when left out one by chance that begins with 52:54:00. */
+  readonly mac?: string;
+  /** What the card is connected to. */
+  readonly port?: Port;
+}
+
+/** A card in an emulator. */
+export interface VirtioNetCard {
+  /** The network device: a port of the fabric, with counters. */
+  readonly device: NetDevice;
+  /** Its PCI side: negotiation, interrupt vectors, and events for what the driver does wrong. */
+  readonly function: VirtioPciFunction;
+  readonly slot: number;
+}
+
+/**
+ * Plugs a multiqueue virtio network card into an emulator, from its `emulator-ready` event on: before the guest's first
+ * run the firmware finds it, later the guest does when it looks again (in Linux: `echo 1 > /sys/bus/pci/rescan`).
+ *
+ * MSI-X, and with it an interrupt for each queue, needs an emulator made with `acpi: true`, as that is what gives v86 an
+ * APIC. Without it the card works through its one interrupt line.
+ *
+ * @throws AttachError when the emulator is not ready or not the v86 that this plug-in knows, or the slot is taken
+ * @throws RangeError for an option out of its range
+ */
+export function attachVirtioNet(emulator: V86, options: VirtioNetOptions = {}): VirtioNetCard {
+  const { slot: wanted, port, mac = randomMac(), ...deviceOptions } = options;
+  const device = new NetDevice(systemClock, { ...deviceOptions, mac });
+  const virtioFunction = new VirtioPciFunction(device, { name: device.name });
+  const { slot } = attachPciFunction(emulator, virtioFunction, { slot: wanted });
+  if (port) connect(device, port);
+  return { device, function: virtioFunction, slot };
+}
+
+/**
+ * Plugs any PCI function into an emulator, as `attachVirtioNet` does a network card.
+ * @throws AttachError also when a BAR can't be decoded by v86
+ */
+export function attachPciFunction(
+  emulator: V86,
+  fn: PciFunction,
+  options: PlugOptions = {},
+): { readonly slot: number } {
+  return { slot: pciBusOf(emulator).plug(fn, options) };
+}
+
+/** Locally administered, with the first half that QEMU gives its cards. */
+function randomMac(): string {
+  return formatMac([0x52, 0x54, 0x00, ...crypto.getRandomValues(new Uint8Array(3))]);
+}

@@ -1,0 +1,74 @@
+import type { V86Cpu, V86Machine } from './v86.js';
+
+/** EFLAGS bit 9: the processor accepts interrupts. */
+const IF = 1 << 9;
+
+/**
+ * When a guest may be interrupted.
+ *
+ * v86's `handle_irqs` replaces the instruction pointer, so it may only be called between two instructions. All of a guest's
+ * instructions are executed inside `cpu.main_loop`, and whatever calls us from in there (a memory-mapped or port handler,
+ * a hardware timer, a listener of one of v86's events) may have interrupted one. From anywhere else (a timer, a message,
+ * the inside of another guest) v86 waits in the event loop, and `handle_irqs` delivers at once; what it does first for a
+ * halted processor is `stop_idling`, which makes v86 take its next turn now instead of at its timer's end.
+ *
+ * Inside `main_loop` an interrupt is only made pending. The processor finds it by itself: after `sti`, `popf` and `iret`,
+ * at `hlt`, and after every 100,003 instructions, just after `main_loop` ran the hardware timers.
+ *
+ * A stopped emulator is left alone too; what is pending is found when it runs again.
+ */
+export class Execution {
+  private readonly machine: V86Machine;
+  private readonly report: (error: unknown) => void;
+  private executing = false;
+
+  /** @param report told when the emulator itself breaks while it enters an interrupt handler */
+  constructor(machine: V86Machine, report: (error: unknown) => void) {
+    this.machine = machine;
+    this.report = report;
+    const { cpu } = machine;
+    const mainLoop = cpu.main_loop;
+    cpu.main_loop = () => {
+      this.executing = true;
+      const next = mainLoop.call(cpu);
+      // Not so when it throws: an emulator that broke in the middle of an instruction is not to be woken.
+      this.executing = false;
+      return next;
+    };
+  }
+
+  private get interruptible(): boolean {
+    return this.machine.running && !this.executing;
+  }
+
+  /** An interrupt is pending in the local APIC: takes it if now is the time. */
+  pending(): void {
+    if (this.interruptible) this.attempt((cpu) => cpu.handle_irqs());
+  }
+
+  /** Calls one of v86's functions that change interrupt inputs and then take what is pending, whether it is time or not. */
+  latch(change: (cpu: V86Cpu) => void): void {
+    if (this.interruptible) {
+      this.attempt(change);
+      return;
+    }
+    // With the flag down v86's handle_irqs does nothing, and the change is only latched in the interrupt controllers.
+    const { cpu } = this.machine;
+    const flag = cpu.flags[0] & IF;
+    cpu.flags[0] &= ~IF;
+    try {
+      change(cpu);
+    } finally {
+      cpu.flags[0] |= flag;
+    }
+  }
+
+  /** The caller may be another guest's device, which must not fail because this guest's emulator does. */
+  private attempt(act: (cpu: V86Cpu) => void): void {
+    try {
+      act(this.machine.cpu);
+    } catch (error) {
+      this.report(error);
+    }
+  }
+}
