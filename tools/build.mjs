@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
+import { buildPage } from './page.mjs';
 
 const require = createRequire(import.meta.url);
 const shared = { bundle: true, format: 'esm', target: 'es2023', sourcemap: true, logLevel: 'warning', outdir: 'dist' };
@@ -25,7 +26,7 @@ await Promise.all([
     packages: 'external',
     external: ['node:*'],
   }),
-  build({ ...shared, entryPoints: { 'web/page': 'src/web/page.ts' }, platform: 'browser', external: ['node:*'] }),
+  buildPage({ outdir: 'dist/web' }),
 ]);
 execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.types.json'], {
   stdio: 'inherit',
