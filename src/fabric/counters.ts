@@ -13,7 +13,7 @@ export interface FabricLaneCounters {
   outBytes: number;
   /** Copies of frames that came in on this lane and were flooded, beyond the first copy of each. */
   floodCopies: number;
-  /** Frames that came in on this lane for a station on the same port: there is nothing to relay. */
+  /** Frames that came in on this lane and are for nobody else: for a station on the same port, or nobody listens. */
   filtered: number;
   /** Frames for this lane that the card itself dropped; it has counted the reason. */
   refused: number;

@@ -17,6 +17,7 @@ export class Loopback implements Port {
     this.name = name;
   }
 
+  readonly listening = true;
   /** Any number of lanes: these are as many as were met. */
   get lanes(): number {
     return Math.max(1, this.used.length);

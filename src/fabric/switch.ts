@@ -16,7 +16,7 @@ export interface SwitchOptions extends Partial<LaneLimits> {
   backlogFrames?: number;
   /** Their bytes, at least 131,072, which holds any frame; default 1,048,576. */
   backlogBytes?: number;
-  /** How long a frame may wait, in milliseconds; default 1000. */
+  /** How long a frame may wait, in milliseconds; default 5000. */
   deadline?: number;
 }
 
@@ -45,7 +45,7 @@ export class Switch {
   /** @throws RangeError where a limit of the backlog is below its least value. */
   constructor(options: SwitchOptions) {
     const { clock, ageing = 300_000, stations = 4096 } = options;
-    const { backlogFrames = 256, backlogBytes = 1 << 20, deadline = 1000 } = options;
+    const { backlogFrames = 256, backlogBytes = 1 << 20, deadline = 5000 } = options;
     if (!(backlogFrames >= 1)) throw new RangeError(`backlogFrames is ${backlogFrames}; it must be at least 1.`);
     if (!(backlogBytes >= leastBacklogBytes)) {
       throw new RangeError(`backlogBytes is ${backlogBytes}; it must be at least ${leastBacklogBytes}.`);
@@ -137,21 +137,24 @@ export class Switch {
     return Sent.dropped;
   }
 
-  /** To every other card. Where there is just one, the frame is for it alone, and lossless as such. */
+  /** To every other card that listens. Where there is just one, the frame is for it alone, and lossless as such. */
   private flood(frame: Frame, from: SwitchPort, lane: Lane): Sent {
     const ports = this.ports;
     let receivers = 0;
     let last: SwitchPort | undefined;
     for (const port of ports) {
-      if (port === from || !port.peer) continue;
+      if (port === from || !port.peer?.listening) continue;
       receivers++;
       last = port;
     }
-    if (!last) return dropped(lane, 'unconnected');
+    if (!last) {
+      lane.countFiltered();
+      return Sent.dropped;
+    }
     if (receivers === 1) return last.offer(frame, from);
     let copies = 0;
     for (const port of ports) {
-      if (port === from || !port.peer) continue;
+      if (port === from || !port.peer?.listening) continue;
       port.offerCopy(frame);
       copies++;
     }

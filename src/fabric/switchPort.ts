@@ -22,6 +22,7 @@ export class SwitchPort implements Port, LaneOwner, Sender {
     this.name = name;
   }
 
+  readonly listening = true;
   /** The switch works on any number of lanes: these are as many as it has met. */
   get lanes(): number {
     return Math.max(1, this.used.length);

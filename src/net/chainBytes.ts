@@ -34,9 +34,10 @@ export function fillChain(
   frame: Frame,
   from: number,
 ): number {
-  const bytes = memory.bytes;
   let written = 0;
   for (let i = chain.readableCount; i < chain.count; i++) {
+    // Anew each time: telling the emulator of written bytes may move its memory.
+    const bytes = memory.bytes;
     const address = chain.addresses[i];
     const room = chain.lengths[i];
     if (room === 0) continue;

@@ -8,6 +8,7 @@ import { NetConfig } from './config.js';
 import { ControlQueue } from './control.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './counters.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
+import { typeOffset } from './flow.js';
 import { ethernetHeaderBytes, type Frame } from './frame.js';
 import { formatMac } from './mac.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
@@ -15,10 +16,10 @@ import { Sent, type Port } from './port.js';
 import { ReceiveLane } from './receive.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
 import { AutomaticSteering } from './steering.js';
-import { TransmitLane } from './transmit.js';
+import { TransmitLane, type FrameOut, type HeldState } from './transmit.js';
 
-/** Two VLAN tags, which the MTU does not count. */
-const vlanTagBytes = 8;
+/** Length of the type field of an Ethernet header. */
+const typeBytes = 2;
 
 /**
  * A multiqueue virtio network card (virtio 5.1): the device of a transport, and a port of the fabric. Receive and transmit
@@ -36,7 +37,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** The driver changed the number of pairs in use. */
   readonly onQueuePairs = new Signal<number>();
   onFault: (fault: DriverFault, needsReset: boolean) => void = () => undefined;
-  onConfigChange: () => void = () => undefined;
+  onConfigChange: (byDriver: boolean) => void = () => undefined;
 
   private readonly settings: NetSettings;
   private readonly clock: Clock;
@@ -53,7 +54,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** Pairs that received frames since the last flush. */
   private readonly received: number[] = [];
   /** By pair: packets that were held when the card was saved. */
-  private restoredHeads: number[][] = [];
+  private restoredHeld: HeldState[][] = [];
   private cancelDeadline: (() => void) | undefined;
   /** Transmit queues are being worked; what comes up meanwhile is worked before that ends. */
   private working = false;
@@ -89,6 +90,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     return this.pairs;
   }
 
+  get listening(): boolean {
+    return this.active !== undefined && !this.failed && this.config.linkUp;
+  }
+
   get linkUp(): boolean {
     return this.config.linkUp;
   }
@@ -97,7 +102,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   setLink(up: boolean): void {
     if (up === this.config.linkUp) return;
     this.config.linkUp = up;
-    this.onConfigChange();
+    this.onConfigChange(false);
+    // What waits at either end goes through or is lost, as the link is now.
+    this.room();
+    this.peer?.room();
     if (!up) this.peer?.room();
   }
 
@@ -126,10 +134,13 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       activation.queues.forEach((queue, index) => {
         if (queue) this.takeQueue(index, queue);
       });
-      this.restoredHeads.forEach((heads, pair) => this.transmitters[pair]?.retake(heads, this.clock.now()));
-      this.restoredHeads = [];
+      this.restoredHeld.forEach((held, pair) => this.transmitters[pair]?.restore(held, this.clock.now()));
+      this.restoredHeld = [];
       if (this.control) this.runControl();
       this.work();
+      // A card that was saved may have had a burst under way, and somebody who waited for its room.
+      for (const pair of this.receivers.keys()) this.publishReceived(pair);
+      this.peer?.room();
     });
   }
 
@@ -140,11 +151,20 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.takeQueue(index, queue);
       if (index === this.controlIndex) this.runControl();
       else if (index % 2 === 1) this.transmit(index >>> 1);
-      else if (this.receivers[index >>> 1]?.refilled()) this.peer?.room();
+      else this.refilled(index >>> 1);
     });
   }
 
   reset(): void {
+    this.forget();
+    this.config.mac.set(this.settings.mac);
+    this.onConfigChange(true);
+    // Whoever waits for this card would wait in vain.
+    this.peer?.room();
+  }
+
+  /** Gives up the driver, its queues and all that came of them. */
+  private forget(): void {
     this.cancelDeadline?.();
     this.cancelDeadline = undefined;
     for (const transmitter of this.transmitters) transmitter?.abandon();
@@ -154,12 +174,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.transmitters.fill(undefined);
     this.control = undefined;
     this.received.length = 0;
-    this.restoredHeads = [];
+    this.restoredHeld = [];
     this.pairs = 1;
     this.steering.reset();
-    this.config.mac.set(this.settings.mac);
-    // Whoever waits for this card would wait in vain.
-    this.peer?.room();
   }
 
   attach(peer: Port | undefined): void {
@@ -183,9 +200,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   flush(): void {
-    for (const pair of this.received) {
-      if (this.receivers[pair]?.publish()) this.active?.interrupts.queue(2 * pair);
-    }
+    for (const pair of this.received) this.publishReceived(pair);
     this.received.length = 0;
   }
 
@@ -200,15 +215,20 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       pairs: this.pairs,
       config: this.config.save(),
       counters: this.counters.map(copyCounters),
-      held: this.transmitters.map((transmitter) => transmitter?.heldHeads() ?? []),
+      held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
+      flows: this.steering.save(),
+      failed: this.failed,
     };
   }
 
   restore(saved: NetDeviceState): void {
     const state = readNetState(saved, this.maxQueuePairs);
+    this.forget();
     this.config.restore(state.config);
     this.pairs = state.pairs;
-    this.restoredHeads = state.held;
+    this.restoredHeld = state.held;
+    this.steering.restore(state.flows);
+    this.failed = state.failed;
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
 
@@ -228,9 +248,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
       this.receivers[pair] ??= new ReceiveLane(queue, memory, mergeable, this.counters[pair]);
     } else {
-      this.transmitters[pair] ??= new TransmitLane(pair, queue, memory, this.counters[pair], (frame) =>
-        this.out(frame),
-      );
+      const out: FrameOut = (frame, again) => this.out(frame, again);
+      this.transmitters[pair] ??= new TransmitLane(pair, queue, memory, this.counters[pair], out);
     }
   }
 
@@ -251,6 +270,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** VIRTIO_NET_CTRL_MAC_ADDR_SET. */
   setMac(mac: Uint8Array): boolean {
     this.config.mac.set(mac);
+    this.onConfigChange(true);
     return true;
   }
 
@@ -296,11 +316,21 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (transmitter.publish()) this.active?.interrupts.queue(2 * pair + 1);
   }
 
-  private out(frame: Frame): Sent | DropReason {
+  /** The driver made receive buffers available, or bus mastering is back. */
+  private refilled(pair: number): void {
+    if (this.receivers[pair]?.refilled()) this.peer?.room();
+    this.publishReceived(pair);
+  }
+
+  private publishReceived(pair: number): void {
+    if (this.receivers[pair]?.publish()) this.active?.interrupts.queue(2 * pair);
+  }
+
+  private out(frame: Frame, again: boolean): Sent | DropReason {
     const { peer } = this;
     if (!this.config.linkUp) return 'linkDown';
     if (!peer) return 'unconnected';
-    this.steering.learn(frame, frame.lane);
+    if (!again) this.steering.learn(frame, frame.lane);
     return peer.send(frame, peer.steer(frame));
   }
 
@@ -310,8 +340,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (!this.active) return 'notReady';
     if (!this.config.linkUp) return 'linkDown';
     if (frame.length < ethernetHeaderBytes) return 'runt';
-    const longest = this.settings.mtu + ethernetHeaderBytes + vlanTagBytes;
-    return frame.length > longest && hasFeature(this.active.features, VIRTIO_NET_F_MTU) ? 'tooLong' : undefined;
+    if (!hasFeature(this.active.features, VIRTIO_NET_F_MTU)) return undefined;
+    // The MTU counts neither the Ethernet header nor the VLAN tags in it.
+    const payload = frame.length - typeOffset(frame.head()) - typeBytes;
+    return payload > this.settings.mtu ? 'tooLong' : undefined;
   }
 
   private drop(pair: number, reason: DropReason): Sent {
@@ -344,6 +376,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       const fault = asFault(error);
       this.failed = true;
       this.onFault(fault, true);
+      // Whoever waits for this card would wait in vain.
+      this.peer?.room();
       return undefined;
     }
   }

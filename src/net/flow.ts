@@ -1,7 +1,17 @@
-import { headBytes, type Frame } from './frame.js';
+import type { Frame } from './frame.js';
 
 const etherType = { vlan: 0x8100, providerVlan: 0x88a8, ipv4: 0x0800, ipv6: 0x86dd } as const;
 const protocol = { tcp: 6, udp: 17 } as const;
+
+/** Where the type stands that says what the frame carries: behind the addresses and up to two VLAN tags (802.1Q, 802.1ad). */
+export function typeOffset(head: Uint8Array): number {
+  let at = 12;
+  for (; at < 20; at += 4) {
+    const type = read16(head, at);
+    if (type !== etherType.vlan && type !== etherType.providerVlan) break;
+  }
+  return at;
+}
 
 /**
  * A number that is the same for both directions of a flow: from addresses, protocol and ports of IPv4 and IPv6, from
@@ -14,15 +24,10 @@ export function flowHash(frame: Frame): number {
 
 function hashOf(frame: Frame): number {
   const head = frame.head();
-  let at = 12;
-  let type = read16(head, at);
-  while ((type === etherType.vlan || type === etherType.providerVlan) && at + 6 <= headBytes) {
-    at += 4;
-    type = read16(head, at);
-  }
-  at += 2;
-  if (type === etherType.ipv4) return ipv4Hash(head, at);
-  if (type === etherType.ipv6) return ipv6Hash(head, at);
+  const at = typeOffset(head);
+  const type = read16(head, at);
+  if (type === etherType.ipv4) return ipv4Hash(head, at + 2);
+  if (type === etherType.ipv6) return ipv6Hash(head, at + 2);
   return 0;
 }
 
@@ -42,12 +47,12 @@ function ipv6Hash(head: Uint8Array, at: number): number {
   return mix(addresses, kind, ports(head, at + 40, kind));
 }
 
-/** Both ports, combined so that their order does not matter. */
+/** Both ports, in an order that does not depend on the direction. */
 function ports(head: Uint8Array, at: number, kind: number): number {
   if ((kind !== protocol.tcp && kind !== protocol.udp) || head.length < at + 4) return 0;
   const source = read16(head, at);
   const destination = read16(head, at + 2);
-  return ((source ^ destination) << 16) | ((source + destination) & 0xffff);
+  return (Math.min(source, destination) << 16) | Math.max(source, destination);
 }
 
 /** Spreads every bit of the three over all bits of the result. */

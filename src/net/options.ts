@@ -13,7 +13,7 @@ export interface NetDeviceOptions {
   mtu?: number;
   /** Features to leave out (false); those left out here are offered. */
   features?: Partial<Record<NetFeatureName, boolean>>;
-  /** How long a frame may wait for its receiver in milliseconds; 1000 when left out. */
+  /** How long a frame may wait for its receiver in milliseconds; 5000 when left out. */
   deadline?: number;
   /** For people, in counters and events; 'virtio-net' when left out. */
   name?: string;
@@ -33,7 +33,7 @@ const limits = {
   queuePairs: { least: 1, most: 256, default: 4 },
   queueSize: { least: 4, most: 32768, default: 256 },
   mtu: { least: 68, most: 65535, default: 1500 },
-  deadline: { least: 0, most: 3600000, default: 1000 },
+  deadline: { least: 0, most: 3600000, default: 5000 },
 } as const;
 
 /** The options with what was left out. @throws RangeError for one out of its range */
@@ -50,7 +50,13 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   if ((queueSize & (queueSize - 1)) !== 0) {
     throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);
   }
-  const names = netFeatures.map(({ name }) => name).filter((name) => options.features?.[name] !== false);
+  // What requires a feature that is left out is left out too (2.2.2).
+  const offered = (name: string): boolean => {
+    const feature = netFeatures.find((candidate) => candidate.name === name);
+    if (!feature || options.features?.[feature.name] === false) return false;
+    return feature.dependsOn.every((group) => group.some(offered));
+  };
+  const names = netFeatures.map(({ name }) => name).filter(offered);
   return {
     mac: parseMac(options.mac),
     queuePairs: number('queuePairs'),

@@ -24,6 +24,11 @@ export interface Port {
   readonly name: string;
   /** Lanes in use now, at least one. */
   readonly lanes: number;
+  /**
+   * Whether somebody can receive now: the link is up and the receiver ready. What is for all goes only to such ports;
+   * what is for this one alone is sent all the same, for its owner to drop and count.
+   */
+  readonly listening: boolean;
   /** The lane of this port that the frame belongs to, from 0 to lanes - 1. */
   steer(frame: Frame): number;
   /** Hands a frame to the owner of this port, who copies what it needs of it during the call. */

@@ -1,5 +1,6 @@
 import type { NetConfigState } from './config.js';
 import type { LaneCounters } from './counters.js';
+import type { HeldState } from './transmit.js';
 
 export const stateVersion = 1;
 
@@ -11,8 +12,12 @@ export interface NetDeviceState {
   config: NetConfigState;
   /** By pair. */
   counters: LaneCounters[];
-  /** By pair: the first descriptors of the packets that were taken to transmit, but found no room yet. */
-  held: number[][];
+  /** By pair: the packets that were taken to transmit, but found no room yet. */
+  held: HeldState[][];
+  /** Flows that the guest sent on, as pairs of a flow's place in the table and its queue pair. */
+  flows: [entry: number, pair: number][];
+  /** The driver broke a rule and has not reset the card since. */
+  failed: boolean;
 }
 
 /** @throws RangeError when the state is of another version or of a card with another number of pairs */

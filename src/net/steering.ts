@@ -28,4 +28,17 @@ export class AutomaticSteering {
   reset(): void {
     this.table.fill(0);
   }
+
+  /** The entries that are not empty, each with its pair. */
+  save(): [entry: number, pair: number][] {
+    const flows: [number, number][] = [];
+    this.table.forEach((value, entry) => {
+      if (value !== 0) flows.push([entry, value - 1]);
+    });
+    return flows;
+  }
+
+  restore(flows: readonly (readonly [entry: number, pair: number])[]): void {
+    for (const [entry, pair] of flows) this.table[entry] = pair + 1;
+  }
 }

@@ -8,14 +8,22 @@ import { ethernetHeaderBytes, Frame } from './frame.js';
 import { asksForOffload, headerBytes } from './header.js';
 import { Sent } from './port.js';
 
-/** Hands a frame on; a reason instead of an answer says why it is lost. */
-export type FrameOut = (frame: Frame) => Sent | DropReason;
+/** Hands a frame on, for the first time or again; a reason instead of an answer says why it is lost. */
+export type FrameOut = (frame: Frame, again: boolean) => Sent | DropReason;
 
 /** A frame that found no room: its buffer stays the device's until there is some, or until the deadline. */
 interface Held {
   readonly chain: DescriptorChain;
   /** When it was first sent, in the clock's milliseconds. */
   readonly since: number;
+}
+
+/** A held frame in a saved state. */
+export interface HeldState {
+  /** The first descriptor of its buffer. */
+  head: number;
+  /** For how long it had waited, in milliseconds. */
+  waited: number;
 }
 
 /**
@@ -41,19 +49,20 @@ export class TransmitLane {
     this.out = out;
   }
 
-  /** When the frame that waits longest was first sent, or undefined when none waits. */
+  /** When the frame that waits longest was first sent, or undefined when none waits or the queue is paused. */
   get waitingSince(): number | undefined {
-    return this.held[0]?.since;
+    return this.queue.paused ? undefined : this.held[0]?.since;
   }
 
-  /** The first descriptors of the buffers that are held, oldest first. */
-  heldHeads(): number[] {
-    return this.held.map(({ chain }) => chain.head);
+  /** The frames that are held, oldest first. */
+  save(now: number): HeldState[] {
+    return this.held.map(({ chain, since }) => ({ head: chain.head, waited: now - since }));
   }
 
-  /** Takes up buffers that were held when the device was saved. @throws DriverFault */
-  retake(heads: readonly number[], now: number): void {
-    for (const head of heads) this.held.push({ chain: this.queue.retake(head), since: now });
+  /** Takes up the frames that were held when the device was saved; there may be room for them now. @throws DriverFault */
+  restore(held: readonly HeldState[], now: number): void {
+    for (const { head, waited } of held) this.held.push({ chain: this.queue.retake(head), since: now - waited });
+    this.roomCame = true;
   }
 
   /** Sends what the driver made available. @throws DriverFault */
@@ -62,7 +71,7 @@ export class TransmitLane {
       this.retry();
       const chain = this.queue.next();
       if (chain) {
-        if (!this.send(chain)) this.held.push({ chain, since: now });
+        if (!this.send(chain, false)) this.held.push({ chain, since: now });
       } else if (!this.queue.wantNotifications(true)) {
         return;
       }
@@ -76,7 +85,7 @@ export class TransmitLane {
 
   /** Drops what was first sent at `limit` or before. */
   expire(limit: number): void {
-    while (this.held.length > 0 && this.held[0].since <= limit) this.finish(this.held.shift()!.chain, 'deadline');
+    while ((this.waitingSince ?? Infinity) <= limit) this.finish(this.held.shift()!.chain, 'deadline');
   }
 
   /** Drops what is held without giving the buffers back: the driver is gone. */
@@ -92,13 +101,13 @@ export class TransmitLane {
 
   /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
   private retry(): void {
-    if (!this.roomCame) return;
+    if (!this.roomCame || this.queue.paused) return;
     let i = 0;
     while (this.roomCame || i < this.held.length) {
       if (this.roomCame) {
         this.roomCame = false;
         i = 0;
-      } else if (this.send(this.held[i].chain)) {
+      } else if (this.send(this.held[i].chain, true)) {
         this.held.splice(i, 1);
       } else {
         i++;
@@ -107,7 +116,7 @@ export class TransmitLane {
   }
 
   /** Sends the packet in a chain and gives the chain back, or answers false when it must wait. */
-  private send(chain: DescriptorChain): boolean {
+  private send(chain: DescriptorChain, again: boolean): boolean {
     if (chain.writableLength > 0) {
       throw new DriverFault('transmit-writable', `${chain.writableLength} device-writable bytes`, this.queue.index);
     }
@@ -119,7 +128,7 @@ export class TransmitLane {
       throw new DriverFault('transmit-offload', 'the header asks for one, but none was', this.queue.index);
     }
     addToFrame(chain, this.memory, headerBytes, this.frame.start(this.lane));
-    const answer = this.frame.length < ethernetHeaderBytes ? 'runt' : this.out(this.frame);
+    const answer = this.frame.length < ethernetHeaderBytes ? 'runt' : this.out(this.frame, again);
     if (answer === Sent.full) return false;
     this.finish(chain, typeof answer === 'string' ? answer : undefined);
     return true;

@@ -20,6 +20,7 @@ export interface CommonConfigEvents {
 export interface CommonConfigState {
   registers: number[];
   generation: number;
+  configChanged: boolean;
   queues: QueueRegistersState[];
 }
 
@@ -27,8 +28,12 @@ export interface CommonConfigState {
 export class CommonConfig {
   readonly block: RegisterBlock;
   readonly queues: readonly QueueRegisters[];
-  /** Changes with each change of the device configuration, modulo 256. */
-  generation = 0;
+  /**
+   * The device configuration changed since it was read last. Counting its changes is not enough: 256 of them would look
+   * like none (4.1.4.3.1).
+   */
+  configChanged = false;
+  private generation = 0;
   private readonly maxima: readonly number[];
   private readonly negotiation: Negotiation;
   private readonly interrupts: InterruptRouter;
@@ -54,10 +59,17 @@ export class CommonConfig {
     this.queues.forEach((queue, index) => resetQueueRegisters(queue, this.maxima[index]));
   }
 
+  /** The driver reads of the device configuration. */
+  configRead(): void {
+    if (this.configChanged) this.generation = (this.generation + 1) & 0xff;
+    this.configChanged = false;
+  }
+
   save(): CommonConfigState {
     return {
       registers: this.block.save(),
       generation: this.generation,
+      configChanged: this.configChanged,
       queues: this.queues.map(({ size, enabled, addresses }) => ({ size, enabled, addresses: Array.from(addresses) })),
     };
   }
@@ -65,6 +77,7 @@ export class CommonConfig {
   restore(state: CommonConfigState): void {
     this.block.restore(state.registers);
     this.generation = state.generation;
+    this.configChanged = state.configChanged;
     state.queues.forEach(({ size, enabled, addresses }, index) => {
       const queue = this.queues[index];
       queue.size = size;
@@ -117,7 +130,7 @@ export class CommonConfig {
         offset: 24,
         width: 2,
         mask: 0xffff,
-        read: () => this.selected?.size ?? 0,
+        read: () => presentable(this.selected?.size ?? 0),
         write: (value) => this.setUp('size', (queue) => (queue.size = value)),
       },
       {
@@ -177,4 +190,9 @@ export class CommonConfig {
   private violate(rule: DriverRule, detail: string): void {
     this.events.violation(new DriverFault(rule, detail, this.block.get('queueSelect')));
   }
+}
+
+/** A size that a driver must not have written reads as 0, for a power of two or 0 is all a device shows (4.1.4.3.1). */
+function presentable(size: number): number {
+  return (size & (size - 1)) === 0 ? size : 0;
 }

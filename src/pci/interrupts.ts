@@ -32,11 +32,14 @@ export class InterruptRouter implements InterruptSink {
   }
 
   queue(index: number): void {
-    this.signal(this.queueVectors[index], isr.queue);
+    if (!this.msix.enabled) this.isrStatus |= isr.queue;
+    this.signal(this.queueVectors[index]);
   }
 
+  /** Its bit is set with MSI-X too (4.1.4.5.1). */
   config(): void {
-    this.signal(this.configVector, isr.config);
+    this.isrStatus |= isr.config;
+    this.signal(this.configVector);
   }
 
   /** The ISR status; reading it clears it and releases the line. */
@@ -81,13 +84,9 @@ export class InterruptRouter implements InterruptSink {
     this.queueVectors.set(state.queueVectors);
   }
 
-  private signal(vector: number, isrBit: number): void {
-    if (this.msix.enabled) {
-      if (vector !== noVector) this.msix.fire(vector);
-      return;
-    }
-    this.isrStatus |= isrBit;
-    this.lineChanged();
+  private signal(vector: number): void {
+    if (!this.msix.enabled) this.lineChanged();
+    else if (vector !== noVector) this.msix.fire(vector);
   }
 
   private valid(vector: number): number {

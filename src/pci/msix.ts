@@ -68,9 +68,14 @@ export class Msix {
     else this.deliver(vector);
   }
 
+  /** Forgets what is pending: what caused it is gone (6.8.3.5). */
+  clearPending(): void {
+    this.pending.fill(0);
+  }
+
   reset(): void {
     this.table.reset();
-    this.pending.fill(0);
+    this.clearPending();
     this.enabledNow = this.functionMask = false;
   }
 

@@ -82,7 +82,7 @@ export class VirtioPciFunction implements PciFunction {
     this.bars = [this.bar(queueCount)];
     this.config = this.configuration(queueCount);
     device.onFault = (fault, needsReset) => (needsReset ? this.fail(fault) : this.report(fault, false));
-    device.onConfigChange = () => this.configChanged();
+    device.onConfigChange = (byDriver) => this.configChanged(byDriver);
   }
 
   plug(host: PciHost): void {
@@ -122,7 +122,9 @@ export class VirtioPciFunction implements PciFunction {
 
   restore(saved: unknown): void {
     const state = readState(saved, this.device.deviceId, this.queues.length);
-    this.resetDevice();
+    const wasActive = this.negotiation.driverReady;
+    this.device.restore(state.device);
+    this.queues.fill(undefined);
     this.config.restore(state.configuration);
     this.msix.restore(state.msix);
     this.interrupts.restore(state.interrupts);
@@ -130,8 +132,9 @@ export class VirtioPciFunction implements PciFunction {
     this.common.restore(state.common);
     this.msixControl(this.config.get('msix.control'));
     this.configurationChanged();
-    this.device.restore(state.device);
-    if (this.negotiation.driverReady) this.guard(() => this.resume(state));
+    const active = this.negotiation.driverReady;
+    if (active) this.guard(() => this.resume(state));
+    if (active !== wasActive) this.onActive.emit(active);
   }
 
   /** Takes up the queues where they stood. */
@@ -174,7 +177,7 @@ export class VirtioPciFunction implements PciFunction {
       indirect: hasFeature(features, VIRTIO_F_INDIRECT_DESC),
       eventIndex: hasFeature(features, VIRTIO_F_EVENT_IDX),
     });
-    queue.paused = !this.busMaster;
+    queue.paused = this.halted;
     this.queues[index] = queue;
   }
 
@@ -205,6 +208,7 @@ export class VirtioPciFunction implements PciFunction {
     this.negotiation.reset();
     this.common.reset();
     this.interrupts.reset();
+    this.msix.clearPending();
     if (wasActive) this.onActive.emit(false);
   }
 
@@ -219,6 +223,12 @@ export class VirtioPciFunction implements PciFunction {
 
   private fail(fault: DriverFault): void {
     const tellDriver = this.negotiation.failDevice();
+    for (const queue of this.queues) {
+      if (!queue) continue;
+      // What was done before the rule was broken is done.
+      queue.publish();
+      queue.paused = true;
+    }
     this.report(fault, true);
     if (tellDriver) this.interrupts.config();
   }
@@ -236,9 +246,9 @@ export class VirtioPciFunction implements PciFunction {
     });
   }
 
-  private configChanged(): void {
-    this.common.generation = (this.common.generation + 1) & 0xff;
-    if (this.negotiation.driverReady) this.interrupts.config();
+  private configChanged(byDriver: boolean): void {
+    this.common.configChanged = true;
+    if (this.negotiation.driverReady && !byDriver) this.interrupts.config();
   }
 
   /** The command register or a BAR was written: mapping, bus mastering and the interrupt line follow. */
@@ -248,11 +258,10 @@ export class VirtioPciFunction implements PciFunction {
       this.mapped = address;
       this.host?.mapBar(layout.barIndex, address);
     }
-    const paused = !this.busMaster;
     this.queues.forEach((queue, index) => {
-      if (!queue || queue.paused === paused) return;
-      queue.paused = paused;
-      if (!paused) this.guard(() => this.device.notify(index));
+      if (!queue || queue.paused === this.halted) return;
+      queue.paused = this.halted;
+      if (!queue.paused) this.guard(() => this.device.notify(index));
     });
     this.updateLine();
   }
@@ -260,6 +269,11 @@ export class VirtioPciFunction implements PciFunction {
   private msixControl(value: number): void {
     this.msix.control((value & msixEnable) !== 0, (value & msixFunctionMask) !== 0);
     this.updateLine();
+  }
+
+  /** The queues stand still: memory is out of reach, or the driver broke a rule and has yet to reset the device. */
+  private get halted(): boolean {
+    return !this.busMaster || this.negotiation.needsReset;
   }
 
   /** A function that is not bus master may neither reach memory nor send messages (PCI 3.0, 6.2.2). */
@@ -330,7 +344,10 @@ export class VirtioPciFunction implements PciFunction {
         offset: layout.deviceOffset,
         size: device.configLength,
         space: {
-          read: (offset, width) => device.readConfig(offset, width),
+          read: (offset, width) => {
+            common.configRead();
+            return device.readConfig(offset, width);
+          },
           write: (offset, width, value) => this.guard(() => device.writeConfig(offset, width, value)),
         },
       },

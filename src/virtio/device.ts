@@ -53,13 +53,16 @@ export interface VirtioDevice<State = unknown> {
   /** Forgets the driver: drops what is held and gives up the queues. */
   reset(): void;
   save(): State;
-  /** Takes up a saved state; called after `reset`, and before `activate` when the saved device was active. */
+  /**
+   * Takes up a saved state in place of its own; called before `activate` when the saved device was active.
+   * @throws RangeError, with nothing changed, when the state is that of another kind of device
+   */
   restore(state: State): void;
   /**
    * How the device tells its transport of a broken rule that it does not throw: because it can go on (needsReset is
    * false), or because the call did not come from the transport.
    */
   onFault: (fault: DriverFault, needsReset: boolean) => void;
-  /** How the device tells its transport that its configuration changed. */
-  onConfigChange: () => void;
+  /** How the device tells its transport that its configuration changed; the driver is told of what it did not do. */
+  onConfigChange: (byDriver: boolean) => void;
 }

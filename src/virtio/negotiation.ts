@@ -2,11 +2,13 @@ import { refuseFeatures, type Feature, type Features, type Refusal } from './fea
 import { DriverFault, type DriverRule } from './rules.js';
 import { deviceStatus } from './status.js';
 
-const { DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET } = deviceStatus;
-/** Bits that a driver may set. */
-const driverBits = 0xff & ~DEVICE_NEEDS_RESET;
+const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = deviceStatus;
+/** Bits that a driver may set; others have no meaning as long as the features that give it one are not offered. */
+const driverBits = ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK | FAILED;
 /** Feature bits are offered and accepted in words of 32; 128 bits are more than the specification hands out. */
 const featureWords = 4;
+/** Stands for every bit beyond those words. */
+const bitsBeyond: Features = 1n << 128n;
 
 /** What a negotiation tells whoever owns it. */
 export interface NegotiationEvents {
@@ -77,7 +79,7 @@ export class Negotiation {
       return;
     }
     if (select >= featureWords) {
-      if (word !== 0) this.violate('feature-not-offered', `0x${word.toString(16)} in word ${select}`);
+      if (word !== 0) this.accepted |= bitsBeyond;
       return;
     }
     const shift = 32n * BigInt(select);
@@ -131,6 +133,7 @@ export class Negotiation {
   restore(state: NegotiationState): void {
     this.status = state.status;
     this.accepted = BigInt(`0x${state.accepted}`);
+    this.refusal = undefined;
   }
 
   private refuse(): Refusal | undefined {

@@ -25,7 +25,7 @@ export interface Virtqueue {
    * Answers whether there is one already, which the driver then need not tell.
    */
   wantNotifications(wanted: boolean): boolean;
-  /** A paused queue gives no buffers: its device may not reach guest memory just now. */
+  /** A paused queue gives no buffers and takes none back: its device may not reach guest memory just now. */
   paused: boolean;
   save(): QueueState;
 }

@@ -110,37 +110,39 @@ export class SplitQueue implements ActiveQueue {
   }
 
   complete(chain: DescriptorChain, written: number): void {
+    // It happens only where a fault came up while the buffer was worked on: its driver has to reset the device anyway.
+    if (this.paused) return;
     const words = this.memory.words32;
     const element = this.usedRing + 2 * (this.nextUsed & (this.size - 1));
     words[element] = chain.head;
     words[element + 1] = written;
-    this.memory.written(element * 4, 8);
     this.nextUsed = (this.nextUsed + 1) & 0xffff;
     this.spare.push(chain);
   }
 
   publish(): boolean {
-    if (this.nextUsed === this.publishedUsed) return false;
-    const words = this.memory.words16;
-    const before = this.publishedUsed;
+    if (this.paused || this.nextUsed === this.publishedUsed) return false;
+    const { memory, publishedUsed: before } = this;
+    memory.words16[this.usedIndex] = this.nextUsed;
+    this.tellWritten(before & (this.size - 1), (this.nextUsed - before) & 0xffff);
     this.publishedUsed = this.nextUsed;
-    words[this.usedIndex] = this.nextUsed;
-    this.memory.written(this.usedIndex * 2, 2);
+    // The driver's wish counts as it stands once the index is visible (2.7.7.2).
+    const words = memory.words16;
     if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
     return this.passed(words[this.usedEvent], before);
   }
 
   wantNotifications(wanted: boolean): boolean {
     if (this.broken || this.paused) return false;
-    const words = this.memory.words16;
+    const { memory } = this;
     if (!this.options.eventIndex) {
-      words[this.usedFlags] = wanted ? 0 : NO_NOTIFY;
-      this.memory.written(this.usedFlags * 2, 2);
+      memory.words16[this.usedFlags] = wanted ? 0 : NO_NOTIFY;
+      memory.written(this.usedFlags * 2, 2);
     } else if (wanted) {
-      words[this.availableEvent] = this.nextAvailable;
-      this.memory.written(this.availableEvent * 2, 2);
+      memory.words16[this.availableEvent] = this.nextAvailable;
+      memory.written(this.availableEvent * 2, 2);
     }
-    return words[this.availableIndex] !== this.nextAvailable;
+    return memory.words16[this.availableIndex] !== this.nextAvailable;
   }
 
   save(): QueueState {
@@ -152,6 +154,18 @@ export class SplitQueue implements ActiveQueue {
     this.nextAvailable = this.seenAvailable = state.nextAvailable;
     this.nextUsed = state.nextUsed;
     this.publishedUsed = state.publishedUsed;
+  }
+
+  /** Tells of the used index and of `count` elements of the used ring from `first` on, which may go around its end. */
+  private tellWritten(first: number, count: number): void {
+    const { memory, size } = this;
+    const start = this.usedIndex * 2;
+    if (first + count <= size) {
+      memory.written(start, 2);
+      memory.written((this.usedRing + 2 * first) * 4, 8 * count);
+    } else {
+      memory.written(start, 2 + 8 * size);
+    }
   }
 
   /** Whether the used index, since it was `before`, went past the entry for which the driver wants an interrupt (2.7.7.2). */

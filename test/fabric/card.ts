@@ -36,6 +36,7 @@ export class TestCard implements Port {
   readonly name: string;
   readonly station: number;
   lanes: number;
+  listening = true;
   peer: Port | undefined;
   received: Received[] = [];
   flushes = 0;

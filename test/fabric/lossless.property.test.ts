@@ -28,7 +28,7 @@ type Action = typeof send | typeof give | typeof wait | typeof flush extends fc.
 /** A switch with cards that do what they are told, and a record of all that was ever sent. */
 class World {
   readonly clock = new ManualClock();
-  readonly fabric = new Switch({ clock: this.clock, backlogFrames, backlogBytes: 1 << 17 });
+  readonly fabric = new Switch({ clock: this.clock, backlogFrames, backlogBytes: 1 << 17, deadline: 1000 });
   readonly cards: TestCard[] = [];
   readonly sent: Uint8Array[] = [];
 

@@ -8,7 +8,7 @@ import { expectBalance, totals } from './totals.js';
 /** Cards with these buffers each on a switch that knows them all already. */
 function setUp(buffers: number[], options: Partial<SwitchOptions> = {}, lanes = 1) {
   const clock = new ManualClock();
-  const fabric = new Switch({ clock, backlogFrames: 3, ...options });
+  const fabric = new Switch({ clock, backlogFrames: 3, deadline: 1000, ...options });
   const cards = buffers.map((_, i) => new TestCard(i + 1, lanes).plugInto(fabric.addPort(`port ${i + 1}`)));
   for (const card of cards) card.burst([bytesOf(broadcast, card.station)]);
   buffers.forEach((bytes, i) => {

@@ -103,7 +103,17 @@ describe('switch', () => {
     const { cards, fabric } = setUp(1);
     fabric.addPort('empty');
     expect(cards[0].burst([bytesOf(broadcast, 1)])).toEqual([Sent.dropped]);
-    expect(fabric.counters().ports[0].lanes[0].dropped).toEqual({ unconnected: 1 });
+    expect(fabric.counters().ports[0].lanes[0]).toMatchObject({ inFrames: 1, filtered: 1, dropped: {} });
+  });
+
+  it('floods only to cards that listen, and still sends them what is for them alone', () => {
+    const { cards, fabric } = setUp(3);
+    cards[1].burst([bytesOf(broadcast, 2)]);
+    cards[1].listening = false;
+    cards[0].burst([bytesOf(broadcast, 1), bytesOf(2, 1)]);
+    const [, deaf, other] = fabric.counters().ports.map(({ lanes }) => lanes[0]);
+    expect(deaf.outFrames).toBe(1);
+    expect(other.outFrames).toBe(2);
   });
 
   it('does not count a port without a card as a receiver', () => {

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Frame, gsoType, headBytes } from '../../src/net/frame.js';
+
+/** A frame of these ranges, each from another place of one buffer. */
+function frameOf(lengths: number[]) {
+  const bytes = Uint8Array.from({ length: 4096 }, (_, i) => i * 13 + (i >>> 8));
+  const frame = new Frame().start(3);
+  const expected: number[] = [];
+  lengths.forEach((length, i) => {
+    const start = (i * 701) % 3000;
+    frame.add(bytes, start, length);
+    expected.push(...bytes.subarray(start, start + length));
+  });
+  return { frame, expected: Uint8Array.from(expected) };
+}
+
+const lengths = fc.array(fc.nat(150), { maxLength: 8 });
+
+describe('a frame', () => {
+  it('has the bytes of its ranges, one behind the other', () => {
+    fc.assert(
+      fc.property(lengths, (chosen) => {
+        const { frame, expected } = frameOf(chosen);
+        expect(frame.length).toBe(expected.length);
+        expect(frame.toBytes()).toEqual(expected);
+        expect([...frame.head()]).toEqual([...expected.subarray(0, headBytes)]);
+      }),
+    );
+  });
+
+  it('copies any part of itself, and writes nothing beside it', () => {
+    fc.assert(
+      fc.property(lengths, fc.nat(1200), fc.nat(1200), fc.nat(50), (chosen, from, length, at) => {
+        const { frame, expected } = frameOf(chosen);
+        fc.pre(from + length <= expected.length);
+        const target = new Uint8Array(1400).fill(0xcc);
+        frame.copy(from, length, target, at);
+        const wanted = new Uint8Array(1400).fill(0xcc);
+        wanted.set(expected.subarray(from, from + length), at);
+        expect(Buffer.compare(target, wanted)).toBe(0);
+      }),
+    );
+  });
+
+  it('is empty again when it starts anew, and asks for nothing', () => {
+    const { frame } = frameOf([100, 50]);
+    Object.assign(frame, { needsChecksum: true, gso: gsoType.tcp4, gsoSize: 1448, gsoEcn: true, headerLength: 54 });
+    frame.start(1);
+    expect(frame).toMatchObject({ length: 0, lane: 1, needsChecksum: false, gso: 0, gsoSize: 0, gsoEcn: false });
+    expect(frame.toBytes()).toEqual(new Uint8Array(0));
+  });
+
+  it('takes over what another means, without its bytes', () => {
+    const { frame } = frameOf([20]);
+    const other = new Frame().start(0);
+    const meaning = { needsChecksum: true, checksumStart: 34, checksumOffset: 16, gso: 1, gsoSize: 1448, gsoEcn: true };
+    Object.assign(other, meaning);
+    expect(frame.describeAs(other)).toMatchObject({ ...meaning, length: 20, lane: 3 });
+  });
+});

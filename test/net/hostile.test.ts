@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Loopback } from '../../src/fabric/index.js';
+import { connect, Sent } from '../../src/net/port.js';
+import { driverRules } from '../../src/virtio/rules.js';
+import { plainFrame } from '../support/frames.js';
+import { NetDriver, newCard, runningCard, type Card } from '../support/netDriver.js';
+import { writeDescriptor } from '../support/naiveDriver.js';
+import { status, type PciDriver } from '../support/pciDriver.js';
+
+const memoryBytes = 0x8000;
+const queueSize = 8;
+/** Two pairs and control. */
+const queues = 5;
+
+/** Nowhere in guest memory stands a byte this large, but the guards around it hold nothing else. */
+const largestByte = 0x9f;
+
+const descriptor = {
+  address: fc.oneof(
+    { weight: 20, arbitrary: fc.nat(memoryBytes).map(BigInt) },
+    { weight: 2, arbitrary: fc.integer({ min: memoryBytes - 8, max: memoryBytes + 8 }).map(BigInt) },
+    { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) },
+    { weight: 1, arbitrary: fc.bigInt({ min: 2n ** 64n - 16n, max: 2n ** 64n - 1n }) },
+  ),
+  length: fc.oneof(
+    { weight: 20, arbitrary: fc.nat(300) },
+    { weight: 10, arbitrary: fc.nat(8).map((entries) => 16 * entries) },
+    { weight: 1, arbitrary: fc.nat(0xffffffff) },
+  ),
+  flags: fc.oneof({ weight: 20, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
+  next: fc.oneof({ weight: 20, arbitrary: fc.nat(queueSize) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
+};
+const queue = fc.nat(queues - 1);
+const step = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({ do: fc.constant('describe' as const), queue, index: fc.nat(7), ...descriptor }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('offer' as const),
+      queue,
+      heads: fc.array(fc.nat(queueSize), { maxLength: 5 }),
+      jump: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('poke' as const),
+      at: fc.nat(memoryBytes - 64),
+      bytes: fc.array(fc.nat(largestByte), { maxLength: 64 }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('notify' as const), queue: fc.nat(queues) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('arrive' as const), sizes: fc.array(fc.nat(400), { maxLength: 4 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('room' as const), room: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat(2000) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** A frame of small bytes. */
+const quietFrame = (size: number): Uint8Array => plainFrame(size).map((byte) => byte % largestByte);
+
+function act({ machine, wire, clock }: Card, driver: PciDriver, step: Step): void {
+  const { memory } = machine;
+  if (step.do === 'describe') {
+    writeDescriptor(memory, driver.queues[step.queue].addresses.descriptorArea, step.index, step);
+  } else if (step.do === 'offer') {
+    const { driverArea } = driver.queues[step.queue].addresses;
+    const index = memory.view.getUint16(driverArea + 2, true);
+    step.heads.forEach((head, i) => memory.view.setUint16(driverArea + 4 + 2 * ((index + i) % queueSize), head, true));
+    memory.view.setUint16(driverArea + 2, (index + step.heads.length + step.jump) & 0xffff, true);
+  } else if (step.do === 'poke') memory.bytes.set(step.bytes, step.at);
+  else if (step.do === 'notify') driver.notify(step.queue);
+  else if (step.do === 'arrive') wire.deliver(...step.sizes.map(quietFrame));
+  else if (step.do === 'room') {
+    wire.answer = step.room ? Sent.taken : Sent.full;
+    wire.tellRoom();
+  } else machine.watch(() => clock.advance(step.milliseconds));
+}
+
+/** Every fault has a rule, and the status says what the faults said. */
+function expectHonest({ faults, pci }: Card): void {
+  for (const { fault } of faults) {
+    expect(driverRules).toHaveProperty(fault.rule);
+    expect(fault.message).toContain(driverRules[fault.rule].says);
+  }
+  const needsReset = (pci.negotiation.status & status.needsReset) !== 0;
+  expect(needsReset).toBe(faults.some((event) => event.needsReset));
+}
+
+function expectWorking(card: Card): void {
+  card.card.attach(card.wire);
+  card.wire.answer = Sent.taken;
+  const driver = new NetDriver(card.machine);
+  card.wire.sent = [];
+  driver.giveBuffers(0, [200]);
+  card.wire.deliver(plainFrame(60));
+  expect(driver.frames(0)).toEqual([plainFrame(60)]);
+  driver.send(0, plainFrame(80));
+  expect(card.wire.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(80)]);
+}
+
+describe('a hostile guest', () => {
+  it.each(['a wire', 'a loopback'])('with any garbage in its rings, on %s, breaks no more than its own card', (to) => {
+    const rules = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        const card = newCard({ queuePairs: 2, queueSize, memory: memoryBytes });
+        if (to === 'a loopback') connect(card.card, new Loopback());
+        const { pci } = new NetDriver(card.machine);
+        for (const step of steps) act(card, pci, step);
+        for (const { bytes } of card.wire.sent) expect(bytes.includes(0xa5)).toBe(false);
+        expectHonest(card);
+        for (const { fault } of card.faults) rules.add(fault.rule);
+        expectWorking(card);
+      }),
+      { numRuns: 250 },
+    );
+    // The garbage gets deep enough to break rules of many kinds.
+    expect(rules.size).toBeGreaterThan(8);
+  });
+
+  it('that makes one buffer available again and again while it waits does not fill the host', () => {
+    const { driver, wire, faults, machine } = runningCard({ queuePairs: 1, queueSize: 16 });
+    wire.answer = Sent.full;
+    driver.send(0, plainFrame(60));
+    const ring = driver.pci.queues[1];
+    for (let i = 0; i < 100; i++) {
+      ring.offer(0);
+      machine.watch(() => driver.pci.notify(1));
+    }
+    expect(faults[0]).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: 1 } });
+  });
+
+  it('with receive buffers in its own rings hurts only itself', () => {
+    const card = runningCard({ queuePairs: 1, queueSize: 16 });
+    const { driver, wire, machine } = card;
+    const ring = driver.pci.queues[0];
+    const { descriptorArea, driverArea, deviceArea } = ring.addresses;
+    for (const address of [descriptorArea, driverArea, deviceArea])
+      ring.add([{ address, length: 256, writable: true }]);
+    driver.pci.kick(0);
+    for (let i = 0; i < 20; i++) wire.deliver(plainFrame(200, i));
+    machine.memory.checkGuards();
+    expectWorking(card);
+  });
+});

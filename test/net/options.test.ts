@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { NetDevice, netFeatures, parseMac, formatMac, type NetDeviceOptions } from '../../src/net/index.js';
+import { ManualClock } from '../../src/virtio/clock.js';
+import { feature } from '../support/netDriver.js';
+
+const card = (options: Partial<NetDeviceOptions> = {}): NetDevice =>
+  new NetDevice(new ManualClock(), { mac: '52:54:00:12:34:56', ...options });
+
+describe('the options of a card', () => {
+  it('have ordinary values when left out', () => {
+    const { maxQueuePairs, queueSizes, name, mac, lanes, linkUp } = card();
+    expect({ maxQueuePairs, name, mac, lanes, linkUp }).toEqual({
+      maxQueuePairs: 4,
+      name: 'virtio-net',
+      mac: '52:54:00:12:34:56',
+      lanes: 1,
+      linkUp: true,
+    });
+    expect(queueSizes).toEqual(new Array(9).fill(256));
+  });
+
+  const wrong: [options: Partial<NetDeviceOptions>, message: string][] = [
+    [{ queuePairs: 0 }, 'queuePairs is 0; it must be a whole number from 1 to 256'],
+    [{ queuePairs: 257 }, 'queuePairs is 257; it must be a whole number from 1 to 256'],
+    [{ queuePairs: 1.5 }, 'queuePairs is 1.5; it must be a whole number from 1 to 256'],
+    [{ queueSize: 100 }, 'queueSize is 100; it must be a power of two'],
+    [{ queueSize: 65536 }, 'queueSize is 65536; it must be a whole number from 4 to 32768'],
+    [{ mtu: 67 }, 'mtu is 67; it must be a whole number from 68 to 65535'],
+    [{ mtu: 65536 }, 'mtu is 65536; it must be a whole number from 68 to 65535'],
+    [{ deadline: -1 }, 'deadline is -1; it must be a whole number from 0 to 3600000'],
+    [{ mac: '52:54:00:12:34' }, "'52:54:00:12:34' is no MAC address; one looks like 52:54:00:12:34:56"],
+    [{ mac: '53:54:00:12:34:56' }, 'the MAC address 53:54:00:12:34:56 is a multicast one; its first byte must be even'],
+  ];
+  for (const [options, message] of wrong) {
+    it(`are refused in words: ${message}`, () => {
+      expect(() => card(options)).toThrow(new RangeError(message));
+    });
+  }
+
+  it('leave features out', () => {
+    const all = Object.values(feature).reduce((sum, bit) => sum | bit, 0n);
+    expect(card().offeredFeatures).toBe(all);
+    const fewer = card({ features: { VIRTIO_NET_F_MTU: false, VIRTIO_F_EVENT_IDX: false } });
+    expect(fewer.offeredFeatures).toBe(all & ~feature.mtu & ~feature.eventIndex);
+  });
+
+  it('can not leave out what another offered feature requires (2.2.2)', () => {
+    const { offeredFeatures } = card({ features: { VIRTIO_NET_F_CTRL_VQ: false } });
+    expect(offeredFeatures & (feature.multiqueue | feature.controlMac)).toBe(0n);
+  });
+});
+
+describe('the features of a card', () => {
+  it('have the bits of the specification (5.1.3)', () => {
+    expect(Object.fromEntries(netFeatures.map(({ name, bit }) => [name, bit]))).toEqual({
+      VIRTIO_NET_F_MTU: 3,
+      VIRTIO_NET_F_MAC: 5,
+      VIRTIO_NET_F_MRG_RXBUF: 15,
+      VIRTIO_NET_F_STATUS: 16,
+      VIRTIO_NET_F_CTRL_VQ: 17,
+      VIRTIO_NET_F_MQ: 22,
+      VIRTIO_NET_F_CTRL_MAC_ADDR: 23,
+      VIRTIO_F_INDIRECT_DESC: 28,
+      VIRTIO_F_EVENT_IDX: 29,
+      VIRTIO_F_VERSION_1: 32,
+    });
+  });
+});
+
+describe('a MAC address', () => {
+  it('is read and written as six bytes, in either case of letters', () => {
+    expect([...parseMac('0A:bc:00:FF:1e:09')]).toEqual([10, 188, 0, 255, 30, 9]);
+    expect(formatMac([10, 188, 0, 255, 30, 9])).toBe('0a:bc:00:ff:1e:09');
+  });
+
+  it.each(['', '1:2:3:4:5:6', '00:00:00:00:00:0g', '000000000000', ' 00:00:00:00:00:00', '00:00:00:00:00:00:00'])(
+    "is not '%s'",
+    (text) => expect(() => parseMac(text)).toThrow(RangeError),
+  );
+});

@@ -1,0 +1,211 @@
+import { NetDevice, type NetDeviceOptions } from '../../src/net/index.js';
+import { VirtioPciFunction, type FaultEvent } from '../../src/pci/index.js';
+import { ManualClock } from '../../src/virtio/clock.js';
+import { TestMachine } from './machine.js';
+import { TestMemory } from './memory.js';
+import { MsixDriver } from './msixDriver.js';
+import type { Element } from './naiveDriver.js';
+import { PciDriver } from './pciDriver.js';
+import { TestWire } from './wire.js';
+
+/** Feature bits of the network device (virtio 5.1.3) and of rings (chapter 6). */
+export const feature = {
+  mtu: 1n << 3n,
+  mac: 1n << 5n,
+  mergeable: 1n << 15n,
+  status: 1n << 16n,
+  controlQueue: 1n << 17n,
+  multiqueue: 1n << 22n,
+  controlMac: 1n << 23n,
+  indirect: 1n << 28n,
+  eventIndex: 1n << 29n,
+  version1: 1n << 32n,
+} as const;
+
+/** Length of struct virtio_net_hdr (virtio 5.1.6). */
+export const headerBytes = 12;
+
+export interface Packet {
+  readonly header: Uint8Array;
+  readonly frame: Uint8Array;
+  /** Used lengths of the buffers that it came in. */
+  readonly lengths: number[];
+}
+
+export interface CardOptions extends Partial<NetDeviceOptions> {
+  /** Bytes of guest memory. */
+  memory?: number;
+}
+
+/** A card in a machine of its own, with everything a test looks at; no driver has touched it. */
+export function newCard(options: CardOptions = {}) {
+  const { memory, ...device } = options;
+  const clock = new ManualClock();
+  const card = new NetDevice(clock, { mac: '52:54:00:12:34:56', queueSize: 16, ...device });
+  const pci = new VirtioPciFunction(card);
+  const machine = new TestMachine(pci, new TestMemory(memory));
+  const faults: FaultEvent[] = [];
+  pci.onFault.on((event) => faults.push(event));
+  return { clock, card, pci, machine, faults, wire: new TestWire(card, machine) };
+}
+export type Card = ReturnType<typeof newCard>;
+
+export interface DriverOptions {
+  /** Features to accept beside those that every driver does; all that is offered when left out. */
+  readonly features?: bigint;
+  /** Use INTx instead of MSI-X. */
+  readonly intx?: boolean;
+  /** Pairs to set up; all when left out. */
+  readonly pairs?: number;
+}
+
+/** A driver of network cards, written from virtio 5.1 alone. */
+export class NetDriver {
+  readonly pci: PciDriver;
+  readonly msix: MsixDriver | undefined;
+  readonly maxPairs: number;
+  /** By head, of every queue: where a buffer's elements lie. */
+  private readonly buffers = new Map<string, Element[]>();
+
+  /** Brings the card up: negotiation, all queues with a vector each (vector 0 is for the configuration), DRIVER_OK. */
+  constructor(machine: TestMachine, options: DriverOptions = {}) {
+    this.pci = new PciDriver(machine);
+    const { pci } = this;
+    const features = options.features ?? pci.offered();
+    if (!pci.negotiate(features)) throw new Error(`the device refuses features 0x${features.toString(16)}`);
+    this.maxPairs = this.has(feature.multiqueue) ? pci.readDevice(8, 2) : 1;
+    this.msix = options.intx ? undefined : new MsixDriver(pci).enable();
+    if (this.msix) pci.set('configMsixVector', 0);
+    const pairs = options.pairs ?? this.maxPairs;
+    const queues = Array.from({ length: 2 * pairs }, (_, queue) => queue);
+    if (this.has(feature.controlQueue)) queues.push(this.controlQueue);
+    for (const queue of queues) pci.setUpQueue(queue, this.msix && { vector: queue + 1 });
+    pci.driverOk();
+  }
+
+  /** virtio 5.1.2. */
+  get controlQueue(): number {
+    return 2 * this.maxPairs;
+  }
+
+  has(bit: bigint): boolean {
+    return (this.pci.features & bit) !== 0n;
+  }
+
+  /** Puts a buffer of elements of these lengths, in new memory, on a queue. Answers the elements, or undefined. */
+  add(queue: number, readable: readonly number[], writable: readonly number[]): Element[] | undefined {
+    const { memory } = this.pci.machine;
+    const elements = [...readable, ...writable].map((length, i): Element => {
+      return { address: memory.allocate(length, 1), length, writable: i >= readable.length };
+    });
+    const head = this.pci.queues[queue].add(elements);
+    if (head === undefined) return undefined;
+    this.buffers.set(`${queue}:${head}`, elements);
+    return elements;
+  }
+
+  /** Gives receive buffers, each of elements of the lengths of one row, and tells the device if it wants to know. */
+  giveBuffers(pair: number, ...buffers: (readonly number[])[]): boolean {
+    for (const lengths of buffers) if (!this.add(2 * pair, [], lengths)) throw new Error('the receive queue is full');
+    return this.pci.kick(2 * pair);
+  }
+
+  /** The packets that were received since the last time. */
+  receive(pair: number): Packet[] {
+    const used = this.collect(2 * pair);
+    const packets: Packet[] = [];
+    while (used.length > 0) {
+      const numBuffers = used[0].bytes[10] | (used[0].bytes[11] << 8);
+      if (numBuffers < 1 || numBuffers > used.length) throw new Error(`${numBuffers} buffers of ${used.length}`);
+      const parts = used.splice(0, numBuffers).map(({ bytes }) => bytes);
+      const all = Uint8Array.from(parts.flatMap((bytes) => [...bytes]));
+      packets.push({
+        header: all.subarray(0, headerBytes),
+        frame: all.subarray(headerBytes),
+        lengths: parts.map((bytes) => bytes.length),
+      });
+    }
+    return packets;
+  }
+
+  /** Frames that were received since the last time. */
+  frames(pair: number): Uint8Array[] {
+    return this.receive(pair).map(({ frame }) => frame);
+  }
+
+  /** Puts a packet on a transmit queue; `cuts` are the lengths of all elements but the last. Tells nobody. */
+  queuePacket(pair: number, frame: Uint8Array, cuts: readonly number[] = [headerBytes], header?: Uint8Array): boolean {
+    const packet = new Uint8Array(headerBytes + frame.length);
+    if (header) packet.set(header);
+    packet.set(frame, headerBytes);
+    return this.queueBytes(2 * pair + 1, packet, cuts) !== undefined;
+  }
+
+  /** Sends packets in one go. */
+  send(pair: number, ...frames: Uint8Array[]): void {
+    for (const frame of frames) if (!this.queuePacket(pair, frame)) throw new Error('the transmit queue is full');
+    this.pci.kick(2 * pair + 1);
+  }
+
+  /** Buffers of a transmit queue that came back since the last time. */
+  completed(pair: number): number {
+    return this.collect(2 * pair + 1).length;
+  }
+
+  /** Sends a command on the control queue. Answers the ack, or undefined when the device has not answered. */
+  command(kind: number, command: number, data: readonly number[]): number | undefined {
+    const bytes = Uint8Array.from([kind, command, ...data]);
+    const elements = this.queueBytes(this.controlQueue, bytes, [2], [1])!;
+    const ack = elements[elements.length - 1].address;
+    this.pci.machine.memory.bytes[ack] = 0xcc;
+    this.pci.kick(this.controlQueue);
+    return this.collect(this.controlQueue).length === 1 ? this.pci.machine.memory.bytes[ack] : undefined;
+  }
+
+  /** VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
+  setPairs(pairs: number): number | undefined {
+    return this.command(4, 0, [pairs & 255, pairs >>> 8]);
+  }
+
+  /** Puts bytes on a queue, cut into elements, with writable elements behind. */
+  queueBytes(
+    queue: number,
+    bytes: Uint8Array,
+    cuts: readonly number[] = [],
+    writable: readonly number[] = [],
+  ): Element[] | undefined {
+    const lengths = [...cuts, bytes.length - cuts.reduce((sum, length) => sum + length, 0)];
+    const elements = this.add(queue, lengths, writable);
+    let at = 0;
+    for (const element of elements ?? []) {
+      if (element.writable) break;
+      this.pci.machine.memory.bytes.set(bytes.subarray(at, at + element.length), element.address);
+      at += element.length;
+    }
+    return elements;
+  }
+
+  /** The buffers that the device used, each with what the device wrote to it. */
+  private collect(queue: number): { bytes: Uint8Array }[] {
+    const ring = this.pci.queues[queue];
+    const used = ring.collect().map(({ id, length }) => {
+      const key = `${queue}:${id}`;
+      const elements = this.buffers.get(key)!.filter(({ writable }) => writable);
+      this.buffers.delete(key);
+      const written = elements.flatMap((element) => [
+        ...this.pci.machine.memory.slice(element.address, element.length),
+      ]);
+      if (length > written.length)
+        throw new Error(`the device says that it wrote ${length} of ${written.length} bytes`);
+      return { bytes: Uint8Array.from(written.slice(0, length)) };
+    });
+    ring.wantInterrupt();
+    return used;
+  }
+}
+
+/** A card with a driver that has brought it up. */
+export function runningCard(options: CardOptions = {}, driverOptions: DriverOptions = {}) {
+  const parts = newCard(options);
+  return { ...parts, driver: new NetDriver(parts.machine, driverOptions) };
+}
