@@ -99,21 +99,24 @@ export class Lane {
     }
   }
 
-  /** Drops what has waited for its deadline. */
+  /** Drops what has waited for its deadline: the receiver took nothing for as long. */
   expire(now: number): void {
     // Frames in the hands of the receiver are not to be touched; the next look comes soon enough.
     if (this.running || this.due() > now) return;
+    this.stalled = true;
     while (this.due() <= now) {
-      if (this.backlog.headTime >= this.progress) this.stalled = true;
       this.drop('deadline');
       this.backlog.shift();
     }
     this.room();
   }
 
-  /** When the next frame meets its deadline, in milliseconds; infinity where none waits. */
+  /**
+   * When the next frame meets its deadline, in milliseconds; infinity where none waits. A receiver that is slow, but takes
+   * one frame after the other, loses none: the time begins anew with each that it takes.
+   */
   due(): number {
-    return this.backlog.length > 0 ? this.backlog.headTime + this.deadline : Infinity;
+    return this.backlog.length > 0 ? Math.max(this.backlog.headTime, this.progress) + this.deadline : Infinity;
   }
 
   /** Counts a frame that came from the card of this lane's port. */

@@ -16,7 +16,7 @@ export interface SwitchOptions extends Partial<LaneLimits> {
   backlogFrames?: number;
   /** Their bytes, at least 131,072, which holds any frame; default 1,048,576. */
   backlogBytes?: number;
-  /** How long a frame may wait, in milliseconds; default 5000. */
+  /** How long a frame may wait for a receiver that takes nothing, in milliseconds; default 5000. */
   deadline?: number;
 }
 

@@ -105,8 +105,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.onConfigChange(false);
     // What waits at either end goes through or is lost, as the link is now.
     this.room();
-    this.peer?.room();
-    if (!up) this.peer?.room();
+    this.invite();
   }
 
   queueName(index: number): string {
@@ -140,7 +139,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.work();
       // A card that was saved may have had a burst under way, and somebody who waited for its room.
       for (const pair of this.receivers.keys()) this.publishReceived(pair);
-      this.peer?.room();
+      this.invite();
     });
   }
 
@@ -160,7 +159,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.mac.set(this.settings.mac);
     this.onConfigChange(true);
     // Whoever waits for this card would wait in vain.
-    this.peer?.room();
+    this.invite();
   }
 
   /** Gives up the driver, its queues and all that came of them. */
@@ -263,7 +262,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.work();
     this.pairs = pairs;
     this.onQueuePairs.emit(pairs);
-    this.peer?.room();
+    this.invite();
     return true;
   }
 
@@ -318,8 +317,14 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** The driver made receive buffers available, or bus mastering is back. */
   private refilled(pair: number): void {
-    if (this.receivers[pair]?.refilled()) this.peer?.room();
+    if (this.receivers[pair]?.reopen()) this.invite();
     this.publishReceived(pair);
+  }
+
+  /** Whoever was told that this card is full tries again, the oldest frame first. */
+  private invite(): void {
+    for (const receiver of this.receivers) receiver?.reopen();
+    this.peer?.room();
   }
 
   private publishReceived(pair: number): void {
@@ -377,7 +382,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.failed = true;
       this.onFault(fault, true);
       // Whoever waits for this card would wait in vain.
-      this.peer?.room();
+      this.invite();
       return undefined;
     }
   }

@@ -13,7 +13,7 @@ export interface NetDeviceOptions {
   mtu?: number;
   /** Features to leave out (false); those left out here are offered. */
   features?: Partial<Record<NetFeatureName, boolean>>;
-  /** How long a frame may wait for its receiver in milliseconds; 5000 when left out. */
+  /** How long a frame may wait while nothing that waits gets through, in milliseconds; 5000 when left out. */
   deadline?: number;
   /** For people, in counters and events; 'virtio-net' when left out. */
   name?: string;

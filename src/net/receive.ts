@@ -57,8 +57,8 @@ export class ReceiveLane {
     return this.queue.publish();
   }
 
-  /** The driver made buffers available. True when somebody waits for them. */
-  refilled(): boolean {
+  /** Those who wait are about to try again. True when there is anybody. */
+  reopen(): boolean {
     if (!this.starved) return false;
     this.starved = false;
     this.queue.wantNotifications(false);

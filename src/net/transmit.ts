@@ -40,6 +40,8 @@ export class TransmitLane {
   private readonly header = new Uint8Array(headerBytes);
   private readonly held: Held[] = [];
   private roomCame = false;
+  /** When a frame that was held got through last. */
+  private progress = -Infinity;
 
   constructor(lane: number, queue: ActiveQueue, memory: GuestMemory, counters: LaneCounters, out: FrameOut) {
     this.lane = lane;
@@ -49,9 +51,12 @@ export class TransmitLane {
     this.out = out;
   }
 
-  /** When the frame that waits longest was first sent, or undefined when none waits or the queue is paused. */
+  /**
+   * Since when the frame that waits longest has seen none of those that wait get through, or undefined when none waits
+   * or the queue is paused.
+   */
   get waitingSince(): number | undefined {
-    return this.queue.paused ? undefined : this.held[0]?.since;
+    return this.queue.paused || this.held.length === 0 ? undefined : Math.max(this.held[0].since, this.progress);
   }
 
   /** The frames that are held, oldest first. */
@@ -68,7 +73,7 @@ export class TransmitLane {
   /** Sends what the driver made available. @throws DriverFault */
   transmit(now: number): void {
     for (;;) {
-      this.retry();
+      this.retry(now);
       const chain = this.queue.next();
       if (chain) {
         if (!this.send(chain, false)) this.held.push({ chain, since: now });
@@ -100,7 +105,7 @@ export class TransmitLane {
   }
 
   /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
-  private retry(): void {
+  private retry(now: number): void {
     if (!this.roomCame || this.queue.paused) return;
     let i = 0;
     while (this.roomCame || i < this.held.length) {
@@ -109,6 +114,7 @@ export class TransmitLane {
         i = 0;
       } else if (this.send(this.held[i].chain, true)) {
         this.held.splice(i, 1);
+        this.progress = now;
       } else {
         i++;
       }

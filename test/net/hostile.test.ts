@@ -107,7 +107,7 @@ function expectWorking(card: Card): void {
   expect(card.wire.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(80)]);
 }
 
-describe('a hostile guest', () => {
+describe('a hostile guest', { timeout: 60000 }, () => {
   it.each(['a wire', 'a loopback'])('with any garbage in its rings, on %s, breaks no more than its own card', (to) => {
     const rules = new Set<string>();
     fc.assert(

@@ -79,7 +79,7 @@ describe('with mergeable buffers a frame (5.1.6.4)', () => {
     expect(driver.frames(0)).toEqual([plainFrame(60)]);
   });
 
-  it('comes whole, wherever the bounds of buffers and elements lie', () => {
+  it('comes whole, wherever the bounds of buffers and elements lie', { timeout: 60000 }, () => {
     const shape = fc.array(fc.array(fc.nat(90), { minLength: 1, maxLength: 3 }), { minLength: 8, maxLength: 16 });
     fc.assert(
       fc.property(shape, fc.integer({ min: 14, max: 400 }), (buffers, size) => {

@@ -66,7 +66,7 @@ describe.each(modes)('a card without receive buffers, %s', (_, features) => {
     expect(driver.giveBuffers(0, [200])).toBe(false);
   });
 
-  it('loses nothing and changes no order, whatever comes when', () => {
+  it('loses nothing and changes no order, whatever comes when', { timeout: 60000 }, () => {
     const step = fc.oneof(
       fc.record({ frames: fc.array(fc.integer({ min: 14, max: 500 }), { minLength: 1, maxLength: 5 }) }),
       fc.record({ buffers: fc.array(fc.integer({ min: 12, max: 300 }), { minLength: 1, maxLength: 6 }) }),
