@@ -5,14 +5,13 @@ import tseslint from 'typescript-eslint';
 const layers = {
   virtio: [],
   pci: ['virtio'],
-  'net-frame': [],
-  net: ['virtio', 'net-frame'],
-  fabric: ['virtio', 'net-frame'],
-  'hosts-v86': ['virtio', 'pci', 'net', 'net-frame'],
-  vm: ['virtio', 'net', 'net-frame', 'fabric', 'hosts-v86'],
-  cli: ['virtio', 'pci', 'net', 'net-frame', 'fabric', 'hosts-v86', 'vm'],
-  web: ['virtio', 'pci', 'net', 'net-frame', 'fabric', 'hosts-v86', 'vm'],
-  entry: ['virtio', 'pci', 'net', 'net-frame'],
+  'net-link': [],
+  net: ['virtio', 'net-link'],
+  fabric: ['virtio', 'net-link'],
+  'hosts-v86': ['virtio', 'pci', 'net', 'net-link'],
+  vm: ['virtio', 'net', 'net-link', 'fabric', 'hosts-v86'],
+  cli: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'hosts-v86', 'vm'],
+  web: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'hosts-v86', 'vm'],
 };
 
 export default tseslint.config(
@@ -42,10 +41,9 @@ export default tseslint.config(
     settings: {
       'import/resolver': { typescript: { alwaysTryTypes: true } },
       'boundaries/elements': [
-        { type: 'net-frame', pattern: 'src/net/{frame,port,counters}.ts', mode: 'full' },
+        { type: 'net-link', pattern: 'src/net/link' },
         { type: 'hosts-v86', pattern: 'src/hosts/v86' },
         ...['virtio', 'pci', 'net', 'fabric', 'vm', 'cli', 'web'].map((type) => ({ type, pattern: `src/${type}` })),
-        { type: 'entry', pattern: 'src/index.ts', partialMatch: false },
       ],
     },
     rules: {

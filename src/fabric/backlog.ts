@@ -1,4 +1,4 @@
-import { Frame } from '../net/frame.js';
+import { Frame } from '../net/link/frame.js';
 
 /**
  * Copies of frames that wait for a receiver, first come, first served. The bytes lie one after another in a ring that is

@@ -1,4 +1,4 @@
-import type { DropReason } from '../net/counters.js';
+import type { DropReason } from '../net/link/counters.js';
 
 /**
  * What passed one lane of a port of the fabric. Directions are the fabric's: `in` comes from the card, `out` goes to it.

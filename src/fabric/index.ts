@@ -1,5 +1,5 @@
-export { connect, Sent, type Port } from '../net/port.js';
-export { Frame } from '../net/frame.js';
+export { connect, Sent, type Port } from '../net/link/port.js';
+export { Frame } from '../net/link/frame.js';
 export type { Clock } from '../virtio/clock.js';
 export type { FabricLaneCounters, FabricPortCounters } from './counters.js';
 export { Loopback } from './loopback.js';

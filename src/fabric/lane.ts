@@ -1,6 +1,6 @@
-import { countDrop, type DropReason } from '../net/counters.js';
-import type { Frame } from '../net/frame.js';
-import { Sent, type Port } from '../net/port.js';
+import { countDrop, type DropReason } from '../net/link/counters.js';
+import type { Frame } from '../net/link/frame.js';
+import { Sent, type Port } from '../net/link/port.js';
 import type { Clock } from '../virtio/clock.js';
 import { Backlog } from './backlog.js';
 import { newFabricLaneCounters, snapshot, type FabricLaneCounters } from './counters.js';

@@ -1,6 +1,6 @@
-import { countDrop } from '../net/counters.js';
-import type { Frame } from '../net/frame.js';
-import { Sent, type Port } from '../net/port.js';
+import { countDrop } from '../net/link/counters.js';
+import type { Frame } from '../net/link/frame.js';
+import { Sent, type Port } from '../net/link/port.js';
 import { newFabricLaneCounters, snapshot, type FabricLaneCounters, type FabricPortCounters } from './counters.js';
 
 /**

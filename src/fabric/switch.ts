@@ -1,5 +1,5 @@
-import { ethernetHeaderBytes, type Frame } from '../net/frame.js';
-import { Sent, type Port } from '../net/port.js';
+import { ethernetHeaderBytes, type Frame } from '../net/link/frame.js';
+import { Sent, type Port } from '../net/link/port.js';
 import type { Clock } from '../virtio/clock.js';
 import type { FabricPortCounters } from './counters.js';
 import { Lane, type LaneLimits } from './lane.js';

@@ -1,5 +1,5 @@
-import type { Frame } from '../net/frame.js';
-import type { Port, Sent } from '../net/port.js';
+import type { Frame } from '../net/link/frame.js';
+import type { Port, Sent } from '../net/link/port.js';
 import type { FabricPortCounters } from './counters.js';
 import type { Lane, LaneOwner, Sender } from './lane.js';
 import type { Switch } from './switch.js';

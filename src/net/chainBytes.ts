@@ -1,6 +1,6 @@
 import type { DescriptorChain } from '../virtio/chain.js';
 import type { GuestMemory } from '../virtio/memory.js';
-import type { Frame } from './frame.js';
+import type { Frame } from './link/frame.js';
 
 /** Copies the first device-readable bytes of a chain, as many as `target` holds; the caller knows that it has them. */
 export function readStart(chain: DescriptorChain, memory: GuestMemory, target: Uint8Array): void {

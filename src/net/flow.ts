@@ -1,4 +1,4 @@
-import type { Frame } from './frame.js';
+import type { Frame } from './link/frame.js';
 
 const etherType = { vlan: 0x8100, providerVlan: 0x88a8, ipv4: 0x0800, ipv6: 0x86dd } as const;
 const protocol = { tcp: 6, udp: 17 } as const;

@@ -1,4 +1,4 @@
-import { gsoType, type Frame } from './frame.js';
+import { gsoType, type Frame } from './link/frame.js';
 
 /** Length of `struct virtio_net_hdr` in bytes, with `num_buffers`, as VERSION_1 has it always (virtio 5.1.6). */
 export const headerBytes = 12;

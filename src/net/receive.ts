@@ -3,10 +3,10 @@ import type { ActiveQueue } from '../virtio/device.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { fillChain } from './chainBytes.js';
-import { countDrop, type LaneCounters } from './counters.js';
-import type { Frame } from './frame.js';
+import { countDrop, type LaneCounters } from './link/counters.js';
+import type { Frame } from './link/frame.js';
 import { headerBytes, writeHeader } from './header.js';
-import { Sent } from './port.js';
+import { Sent } from './link/port.js';
 
 const noHeader = new Uint8Array(0);
 

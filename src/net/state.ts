@@ -1,5 +1,5 @@
 import type { NetConfigState } from './config.js';
-import type { LaneCounters } from './counters.js';
+import type { LaneCounters } from './link/counters.js';
 import type { HeldState } from './transmit.js';
 
 export const stateVersion = 1;

@@ -1,5 +1,5 @@
 import { flowHash } from './flow.js';
-import type { Frame } from './frame.js';
+import type { Frame } from './link/frame.js';
 
 /** Flows remembered; two flows that fall on the same entry share it, which costs balance but never order for long. */
 const entries = 4096;

@@ -3,10 +3,10 @@ import type { ActiveQueue } from '../virtio/device.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { addToFrame, readStart } from './chainBytes.js';
-import { countDrop, type DropReason, type LaneCounters } from './counters.js';
-import { ethernetHeaderBytes, Frame } from './frame.js';
+import { countDrop, type DropReason, type LaneCounters } from './link/counters.js';
+import { ethernetHeaderBytes, Frame } from './link/frame.js';
 import { asksForOffload, headerBytes } from './header.js';
-import { Sent } from './port.js';
+import { Sent } from './link/port.js';
 
 /** Hands a frame on, for the first time or again; a reason instead of an answer says why it is lost. */
 export type FrameOut = (frame: Frame, again: boolean) => Sent | DropReason;

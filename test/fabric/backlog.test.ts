@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Backlog } from '../../src/fabric/backlog.js';
-import { gsoType } from '../../src/net/frame.js';
+import { gsoType } from '../../src/net/link/frame.js';
 import { bytesOf, frameOf } from './card.js';
 
 describe('backlog', () => {

@@ -1,5 +1,5 @@
-import { Frame, headBytes } from '../../src/net/frame.js';
-import { connect, Sent, type Port } from '../../src/net/port.js';
+import { Frame, headBytes } from '../../src/net/link/frame.js';
+import { connect, Sent, type Port } from '../../src/net/link/port.js';
 
 export const broadcast = 255;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Loopback } from '../../src/fabric/index.js';
-import { Sent } from '../../src/net/port.js';
+import { Sent } from '../../src/net/link/port.js';
 import { bytesOf, frameOf, TestCard } from './card.js';
 import { expectBalance } from './totals.js';
 

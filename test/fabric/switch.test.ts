@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Switch, type SwitchOptions } from '../../src/fabric/index.js';
-import { connect, Sent } from '../../src/net/port.js';
+import { connect, Sent } from '../../src/net/link/port.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { broadcast, bytesOf, frameOf, TestCard } from './card.js';
 import { expectBalance, totals } from './totals.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Loopback } from '../../src/fabric/index.js';
-import { connect } from '../../src/net/port.js';
+import { connect } from '../../src/net/link/port.js';
 import { flowFrame, plainFrame } from '../support/frames.js';
 import { runningCard } from '../support/netDriver.js';
 

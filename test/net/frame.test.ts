@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Frame, gsoType, headBytes } from '../../src/net/frame.js';
+import { Frame, gsoType, headBytes } from '../../src/net/link/frame.js';
 
 /** A frame of these ranges, each from another place of one buffer. */
 function frameOf(lengths: number[]) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Loopback } from '../../src/fabric/index.js';
-import { connect, Sent } from '../../src/net/port.js';
+import { connect, Sent } from '../../src/net/link/port.js';
 import { driverRules } from '../../src/virtio/rules.js';
 import { plainFrame } from '../support/frames.js';
 import { NetDriver, newCard, runningCard, type Card } from '../support/netDriver.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Sent } from '../../src/net/port.js';
+import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
 import { headerBytes, runningCard, type Card } from '../support/netDriver.js';
 import { status } from '../support/pciDriver.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Sent } from '../../src/net/port.js';
+import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
 import { feature, runningCard } from '../support/netDriver.js';
 import { frameOf } from '../support/wire.js';

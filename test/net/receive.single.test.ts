@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Sent } from '../../src/net/port.js';
+import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
 import { feature, runningCard } from '../support/netDriver.js';
 

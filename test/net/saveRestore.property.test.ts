@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { NetDevice } from '../../src/net/index.js';
-import { Sent } from '../../src/net/port.js';
+import { Sent } from '../../src/net/link/port.js';
 import { VirtioPciFunction } from '../../src/pci/index.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { flowFrame, plainFrame, reversed, type Flow } from '../support/frames.js';

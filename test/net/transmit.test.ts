@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connect } from '../../src/net/port.js';
+import { connect } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
 import { feature, headerBytes, runningCard, type Card } from '../support/netDriver.js';
 import { status } from '../support/pciDriver.js';

@@ -61,22 +61,26 @@ function recovers({ machine, wire }: Card): void {
   expect(driver.setPairs(driver.maxPairs)).toBe(0);
 }
 
-it.each(['fresh', 'running'])('a %s card survives any register accesses, and can be brought up after them', (state) => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
-      const card = newCard({ queuePairs: 2, queueSize: 4, memory: 0x8000 });
-      if (state === 'running') new NetDriver(card.machine);
-      for (const step of steps) access(card, step);
-      for (const { fault } of card.faults) expect(driverRules).toHaveProperty(fault.rule);
-      const needed = card.faults.some(({ needsReset }) => needsReset);
-      if (card.pci.negotiation.status & status.needsReset) expect(needed).toBe(true);
-      recovers(card);
-    }),
-    { numRuns: 150 },
-  );
-});
+it.each(['fresh', 'running'])(
+  'a %s card survives any register accesses, and can be brought up after them',
+  { timeout: 60000 },
+  (state) => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        const card = newCard({ queuePairs: 2, queueSize: 4, memory: 0x8000 });
+        if (state === 'running') new NetDriver(card.machine);
+        for (const step of steps) access(card, step);
+        for (const { fault } of card.faults) expect(driverRules).toHaveProperty(fault.rule);
+        const needed = card.faults.some(({ needsReset }) => needsReset);
+        if (card.pci.negotiation.status & status.needsReset) expect(needed).toBe(true);
+        recovers(card);
+      }),
+      { numRuns: 150 },
+    );
+  },
+);
 
-it('no offset of the BAR, in any width, answers with more than its width or throws', () => {
+it('no offset of the BAR, in any width, answers with more than its width or throws', { timeout: 60000 }, () => {
   const card = newCard({ queuePairs: 1, memory: 0x8000 });
   card.machine.watching = false;
   const bar = card.pci.bars[0]!;

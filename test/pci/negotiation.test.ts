@@ -165,35 +165,39 @@ describe('whatever order a driver takes', () => {
     fc.record({ select: fc.nat(5), word: fc.oneof(fc.constantFrom(0, 1, 1 << 22, 1 << 17), fc.nat(0xffffffff)) }),
   );
 
-  it('DRIVER_OK stands only with FEATURES_OK, and that only with features that were offered', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const { driver, machine } = newDriver();
-        machine.watching = false;
-        const offered = driver.offered();
-        for (const chosen of steps) {
-          const before = driver.get('deviceStatus');
-          if ('status' in chosen) {
-            driver.set('deviceStatus', chosen.status);
-            const after = driver.get('deviceStatus');
-            expect(after).toBe(chosen.status === 0 ? 0 : (before | (chosen.status & after)) & ~needsReset);
-          } else {
-            driver.set('driverFeatureSelect', chosen.select);
-            driver.set('driverFeature', chosen.word);
+  it(
+    'DRIVER_OK stands only with FEATURES_OK, and that only with features that were offered',
+    { timeout: 60000 },
+    () => {
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+          const { driver, machine } = newDriver();
+          machine.watching = false;
+          const offered = driver.offered();
+          for (const chosen of steps) {
+            const before = driver.get('deviceStatus');
+            if ('status' in chosen) {
+              driver.set('deviceStatus', chosen.status);
+              const after = driver.get('deviceStatus');
+              expect(after).toBe(chosen.status === 0 ? 0 : (before | (chosen.status & after)) & ~needsReset);
+            } else {
+              driver.set('driverFeatureSelect', chosen.select);
+              driver.set('driverFeature', chosen.word);
+            }
+            const now = driver.get('deviceStatus');
+            if (now & driverOk) expect(now & featuresOk).toBe(featuresOk);
+            if (now & featuresOk) {
+              const words = [0, 1].map((select) => {
+                driver.set('driverFeatureSelect', select);
+                return BigInt(driver.get('driverFeature'));
+              });
+              const accepted = words[0] | (words[1] << 32n);
+              expect(accepted & ~offered).toBe(0n);
+              expect(accepted & feature.version1).toBe(feature.version1);
+            }
           }
-          const now = driver.get('deviceStatus');
-          if (now & driverOk) expect(now & featuresOk).toBe(featuresOk);
-          if (now & featuresOk) {
-            const words = [0, 1].map((select) => {
-              driver.set('driverFeatureSelect', select);
-              return BigInt(driver.get('driverFeature'));
-            });
-            const accepted = words[0] | (words[1] << 32n);
-            expect(accepted & ~offered).toBe(0n);
-            expect(accepted & feature.version1).toBe(feature.version1);
-          }
-        }
-      }),
-    );
-  });
+        }),
+      );
+    },
+  );
 });

@@ -25,6 +25,9 @@ export const feature = {
 /** Length of struct virtio_net_hdr (virtio 5.1.6). */
 export const headerBytes = 12;
 
+/** Memory that is so small that a look at all of it after each access costs little, in bytes. */
+const largestWatched = 0x40000;
+
 export interface Packet {
   readonly header: Uint8Array;
   readonly frame: Uint8Array;
@@ -44,6 +47,7 @@ export function newCard(options: CardOptions = {}) {
   const card = new NetDevice(clock, { mac: '52:54:00:12:34:56', queueSize: 16, ...device });
   const pci = new VirtioPciFunction(card);
   const machine = new TestMachine(pci, new TestMemory(memory));
+  machine.watching = machine.memory.size <= largestWatched;
   const faults: FaultEvent[] = [];
   pci.onFault.on((event) => faults.push(event));
   return { clock, card, pci, machine, faults, wire: new TestWire(card, machine) };

@@ -1,5 +1,5 @@
-import { Frame } from '../../src/net/frame.js';
-import { connect, Sent, type Port } from '../../src/net/port.js';
+import { Frame } from '../../src/net/link/frame.js';
+import { connect, Sent, type Port } from '../../src/net/link/port.js';
 import type { TestMachine } from './machine.js';
 
 /** What a card is plugged into: it keeps what the card sends, and has room or has none, as a test likes. */

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { DriverFault, type DriverRule } from '../../src/virtio/rules.js';
 import { SplitQueue } from '../../src/virtio/split.js';
 import { TestMemory } from '../support/memory.js';
-import { descriptorFlag, NaiveDriver, writeDescriptor } from '../support/naiveDriver.js';
+import {
+  descriptorFlag,
+  NaiveDriver,
+  writeDescriptor,
+  type Element,
+  type IndirectTable,
+} from '../support/naiveDriver.js';
 
 const { next, write, indirect } = descriptorFlag;
 
@@ -107,6 +113,23 @@ describe('a split queue finds the rule that was broken:', () => {
       [1, 2, 3, 4, 0].map((to) => ({ flags: to && next, next: to })),
     );
     expect(faultOf(() => queue.next())?.rule).toBe('descriptor-loop');
+  });
+
+  it('more than 2^32 bytes in all, wherever they are described', () => {
+    const memory = new TestMemory();
+    const { bytes, words16, words32 } = memory;
+    const large = { size: 2 ** 32, bytes, words16, words32, slice: () => bytes, written: () => undefined };
+    const queueFor = (elements: Element[], indirect?: IndirectTable): SplitQueue => {
+      const driver = new NaiveDriver(memory, 4);
+      driver.add(elements, indirect);
+      return new SplitQueue({ index: 0, size: 4, ...driver.addresses }, large, { indirect: true, eventIndex: false });
+    };
+    const half = { address: 0, length: 2 ** 31, writable: false };
+    const byte = { address: 0, length: 1, writable: true };
+    expect(queueFor([half, half]).next()).toMatchObject({ readableLength: 2 ** 32 });
+    expect(faultOf(() => queueFor([half, half, byte]).next())?.rule).toBe('chain-length');
+    const table = memory.allocate(64);
+    expect(faultOf(() => queueFor([half, half, byte], { table, direct: 1 }).next())?.rule).toBe('chain-length');
   });
 
   it('more buffers than descriptors, at once or with those that are held', () => {

@@ -65,7 +65,7 @@ function takeAll<T>(
   }
 }
 
-it('a split queue takes from garbage what the naive one takes, and stops where that stops', () => {
+it('a split queue takes from garbage what the naive one takes, and stops where that stops', { timeout: 60000 }, () => {
   let [whole, broken] = [0, 0];
   fc.assert(
     fc.property(garbage, (chosen) => {

@@ -200,13 +200,17 @@ function indicesAt(queue: SplitQueue, start: number): Record<string, number> {
 }
 
 describe('a split queue, beside a naive one written from the specification', () => {
-  it('takes the same buffers, writes the same used ring and asks for the same notifications', () => {
-    fc.assert(
-      fc.property(setup, fc.array(step, { maxLength: 150, size: 'max' }), (chosen, steps) => {
-        const comparison = new Comparison(chosen);
-        for (const step of steps) comparison.run(step);
-      }),
-      { numRuns: 200 },
-    );
-  });
+  it(
+    'takes the same buffers, writes the same used ring and asks for the same notifications',
+    { timeout: 60000 },
+    () => {
+      fc.assert(
+        fc.property(setup, fc.array(step, { maxLength: 150, size: 'max' }), (chosen, steps) => {
+          const comparison = new Comparison(chosen);
+          for (const step of steps) comparison.run(step);
+        }),
+        { numRuns: 250 },
+      );
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import { NetDevice, type NetDeviceOptions } from '../../net/index.js';
 import { formatMac } from '../../net/mac.js';
-import { connect, type Port } from '../../net/port.js';
+import { connect, type Port } from '../../net/link/port.js';
 import type { PciFunction } from '../../pci/function.js';
 import { VirtioPciFunction } from '../../pci/index.js';
 import { systemClock } from './clock.js';
