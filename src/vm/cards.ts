@@ -1,0 +1,70 @@
+import { attachVirtioNet, type VirtioNetCard, type VirtioNetOptions } from '../hosts/v86/attach.js';
+import { UserError } from './errors.js';
+import type { Guest } from './guest.js';
+
+export interface CardOptions extends VirtioNetOptions {
+  /** Address of the interface and length of the prefix, IPv4 or IPv6: 10.0.0.1/24. Without one the interface is up all the same. */
+  readonly address?: string;
+}
+
+/** A card in a guest that has an interface for it. */
+export interface GuestCard extends VirtioNetCard {
+  /** What the guest calls its interface: eth0. */
+  readonly interfaceName: string;
+  /** As it was asked for. */
+  readonly address?: string | undefined;
+}
+
+const ipv4Pattern = /^(\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/;
+const ipv6Pattern = /^[0-9a-f:.]*:[0-9a-f:.]*\/\d{1,3}$/i;
+
+/** How long the guest has to find the card, in milliseconds. */
+const bringUpMs = 20_000;
+
+/**
+ * Plugs a card into a guest and has the guest set up an interface for it.
+ * @throws UserError for an address that is none; AttachError or RangeError for other options, see attachVirtioNet
+ * @throws Error when the guest has no driver for the card, or does not take the address
+ */
+export async function plugCard(guest: Guest, options: CardOptions): Promise<GuestCard> {
+  const { address, ...cardOptions } = options;
+  const change = address === undefined ? '' : addressChange(address);
+  const card = attachVirtioNet(guest.emulator, cardOptions);
+  const { status, output } = await guest.run(bringUpCommand(card.slot, change), { timeoutMs: bringUpMs });
+  if (status !== 0) {
+    throw new Error(
+      `The guest did not bring up the card in slot ${card.slot}: ${output.trim() || 'no driver took it'}.`,
+    );
+  }
+  return { ...card, interfaceName: output.trim(), address };
+}
+
+/** An address as ifconfig takes it. */
+function addressChange(address: string): string {
+  if (ipv6Pattern.test(address)) return `add ${address}`;
+  const [, host, prefix] = ipv4Pattern.exec(address) ?? [];
+  const length = Number(prefix);
+  if (host === undefined || length > 32 || host.split('.').some((part) => Number(part) > 255)) {
+    throw new UserError(`${JSON.stringify(address)} is no address of an interface; it would be like 10.0.0.1/24.`);
+  }
+  const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
+  return `${host} netmask ${[24, 16, 8, 0].map((shift) => (mask >>> shift) & 0xff).join('.')}`;
+}
+
+/**
+ * A shell command that has the guest look for new cards, waits for the one in this slot, and prints its interface's name.
+ * It starts as few programs as it can: each costs a guest that was just restored some hundredths of a second.
+ */
+function bringUpCommand(slot: number, change: string): string {
+  const folder = `/sys/bus/pci/devices/0000:00:${slot.toString(16).padStart(2, '0')}.0`;
+  return `
+echo 1 >/sys/bus/pci/rescan
+tries=0
+until set -- ${folder}/virtio*/net/* && [ -e "$1" ]; do
+  tries=$((tries + 1))
+  [ $tries = 1 ] && modprobe -a virtio_pci virtio_net 2>/dev/null
+  [ $tries -le 100 ] || exit 1
+  sleep 0.05
+done
+ifconfig \${1##*/} ${change} up && echo \${1##*/}`;
+}

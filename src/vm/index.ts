@@ -1,0 +1,8 @@
+/** Booting guests and talking to them: what runs in Node and in a browser alike. */
+export type { CardOptions, GuestCard } from './cards.js';
+export { GuestConsole, type SerialLine, type WaitOptions } from './console.js';
+export type { MachineFiles } from './emulator.js';
+export { UserError } from './errors.js';
+export { GuestEnded, GuestTimeout } from './failures.js';
+export { Guest, defaultMemoryMiB, kernelCommandLine, type GuestOptions } from './guest.js';
+export { Shell, type RunOptions, type RunResult } from './shell.js';
