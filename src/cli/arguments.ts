@@ -1,0 +1,81 @@
+import { accessSync, constants, statSync } from 'node:fs';
+
+import { UserError } from '../vm/index.node.js';
+import { backends, type BackendName } from './backends.js';
+import type { GuestCommand } from './runs.js';
+
+/** What the options that are numbers may be; all are whole. */
+export const ranges = {
+  /** 10.0.0.1 to 10.0.0.254 are the addresses there are. */
+  guests: { least: 1, most: 254, of: '' },
+  queues: { least: 1, most: 256, of: '' },
+  /** v86 keeps the initial RAM disk above 64 MiB, and addresses memory with 31 bits. */
+  memory: { least: 65, most: 2047, of: ' of MiB' },
+  mtu: { least: 68, most: 65535, of: ' of bytes' },
+  timeout: { least: 1, most: 86400, of: ' of seconds' },
+} as const;
+export type NumberOption = keyof typeof ranges;
+
+/** Reads the value of an option that is a number. @throws UserError when it is none, or out of its range */
+export function wholeNumber(option: NumberOption): (text: string) => number {
+  const { least, most, of } = ranges[option];
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new UserError(`--${option} takes a whole number${of} from ${least} to ${most}; '${text}' is not one.`);
+  };
+}
+
+/** Reads the value of --backend. @throws UserError when there is no such backend */
+export function backendName(text: string): BackendName {
+  const names = Object.keys(backends) as BackendName[];
+  const found = names.find((name) => name === text);
+  if (found) return found;
+  throw new UserError(`--backend takes ${names.join(' or ')}; '${text}' is not one.`);
+}
+
+/** Reads the value of --mirror. @throws UserError when apt could not use it */
+export function mirrorUrl(text: string): string {
+  if (/^(https?:\/\/[^/\s]|file:\/)\S*$/.test(text)) return text;
+  throw new UserError(
+    `--mirror takes the address of a Debian mirror, such as http://host/debian; '${text}' is not one.`,
+  );
+}
+
+/** Reads the value of an option that is a file. @throws UserError when there is none, or it cannot be read */
+export function readableFile(option: 'kernel' | 'initrd'): (path: string) => string {
+  return (path) => {
+    if (!isReadable(path)) throw new UserError(`--${option} takes a file that can be read; '${path}' is not one.`);
+    return path;
+  };
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Adds a value to those given before. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+/**
+ * Reads the value of --exec: a shell command for guest 1, or a guest's number, a colon and a shell command.
+ * @throws UserError when there is no such guest, or no command
+ */
+export function guestCommand(text: string, guests: number): GuestCommand {
+  const [, number, rest] = /^(\d+):(.*)$/s.exec(text) ?? [];
+  const guest = number === undefined ? 1 : Number(number);
+  const command = rest ?? text;
+  if (guest < 1 || guest > guests) {
+    const there = guests === 1 ? 'there is only guest 1' : `the guests are 1 to ${guests}`;
+    throw new UserError(`--exec '${text}' is for guest ${guest}, but ${there}; --guests makes more.`);
+  }
+  if (command.trim() === '') throw new UserError(`--exec '${text}' has no command.`);
+  return { guest, command };
+}

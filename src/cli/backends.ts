@@ -1,0 +1,26 @@
+import { Loopback, Switch, type FabricPortCounters, type Port } from '../fabric/index.js';
+import { systemClock } from '../hosts/v86/clock.js';
+
+/** A port of a backend, for one card. */
+export type BackendPort = Port & { counters(): FabricPortCounters };
+
+/** What the cards are connected to. */
+export interface Backend {
+  /** A port for another card. */
+  addPort(name: string): BackendPort;
+  close(): void;
+}
+
+/**
+ * How long a frame may wait for its receiver, in milliseconds. Guests are slow before their code is translated, more so on
+ * a busy machine; a receiver that takes nothing for as long as this has most likely gone.
+ */
+export const patience = 10_000;
+
+/** The backends by their names on the command line. */
+export const backends = {
+  switch: (): Backend => new Switch({ clock: systemClock, deadline: patience }),
+  loopback: (): Backend => ({ addPort: (name) => new Loopback(name), close: () => undefined }),
+} as const satisfies Record<string, () => Backend>;
+
+export type BackendName = keyof typeof backends;

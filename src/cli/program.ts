@@ -1,0 +1,146 @@
+import { Command, Option } from 'commander';
+
+import { UserError } from '../vm/index.node.js';
+import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber } from './arguments.js';
+import { backends, type BackendName } from './backends.js';
+import { boot, type BootSettings } from './boot.js';
+import { buildImage } from './guestBuild.js';
+import type { Streams } from './streams.js';
+import { tour } from './tour.js';
+import { packageVersion } from './version.js';
+
+/** The options that say which guest image, as Commander answers them. */
+interface ImageOptions {
+  readonly suite?: string;
+  readonly kernelPackage?: string;
+  readonly mirror?: string;
+}
+
+/** The options of `vmq boot`, as Commander answers them. */
+export interface BootOptions extends ImageOptions {
+  readonly guests: number;
+  readonly queues: number;
+  readonly backend: BackendName;
+  readonly memory?: number;
+  readonly mtu?: number;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly exec?: readonly string[];
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  vmq tour                             a guided run of the whole
+  vmq boot                             two guests, and a console in the terminal
+  vmq boot --exec 'ping -c 3 10.0.0.2' --exec 2:'ip -s link show eth0'
+  vmq boot --guests 3 --queues 8 --json --exec 'ethtool -l eth0'
+
+Guests have eth0 at 10.0.0.1, 10.0.0.2, … and an iperf3 server each.
+'vmq boot --help' shows all options.`;
+
+const bootNotes = `
+A command of --exec runs in guest 1, or in guest N with N: before it; they run
+one after the other. Without --exec the terminal is a console of the guests.
+
+The exit status is 0 when every command's was, else 1; it is 2 when what was
+asked for makes no sense. A command that took too long has status 124, one whose
+guest ended has 255.`;
+
+/** The whole command line. `exit` is told the exit status of what was done. */
+export function createProgram(streams: Streams, exit: (status: number) => void): Command {
+  const program = new Command('vmq')
+    .description('Linux guests with multiqueue virtio-net cards, and the network between them.')
+    .version(packageVersion(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .addHelpText('after', examples)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      outputError: (text, write) => write(sentence(text)),
+      getOutHelpWidth: () => streams.stdout.columns ?? 100,
+      getErrHelpWidth: () => streams.stderr.columns ?? 100,
+    });
+
+  imageOptions(program.command('tour'))
+    .description('show what the whole can do, in a minute')
+    .addOption(memoryOption())
+    .action(async ({ memory, ...image }: ImageOptions & { memory?: number }) => {
+      exit(await tour({ image, memoryMiB: memory }, streams));
+    });
+
+  imageOptions(program.command('boot'))
+    .description('start guests on one network, and run commands in them')
+    .option('--guests <n>', 'how many guests', wholeNumber('guests'), 2)
+    .option('--queues <n>', 'queue pairs of each card', wholeNumber('queues'), 4)
+    .addOption(
+      new Option('--backend <name>', `what the cards are connected to: ${Object.keys(backends).join(' or ')}`)
+        .default('switch')
+        .argParser(backendName),
+    )
+    .addOption(memoryOption())
+    .option('--mtu <bytes>', 'the largest packet that the cards tell their drivers of', wholeNumber('mtu'))
+    .option('--kernel <file>', 'boot this kernel, a bzImage, instead of the guest image', readableFile('kernel'))
+    .option('--initrd <file>', 'the initial RAM disk of that kernel', readableFile('initrd'))
+    .option('--append <parameters>', "more for the kernel's command line, such as pci=nomsi")
+    .option('--exec <command>', 'run a shell command; may be given more than once', collect)
+    .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .addHelpText('after', bootNotes)
+    .action(async (options: BootOptions) => exit(await boot(bootSettings(options), streams)));
+
+  const guest = program.command('guest').description('the guest image').helpCommand(false);
+  imageOptions(guest.command('build'))
+    .description("make the guest image from Debian's packages, if it is not there yet")
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .action(async ({ json = false, ...image }: ImageOptions & { json?: boolean }) => {
+      exit(await buildImage({ image, json }, streams));
+    });
+  return program;
+}
+
+/** What the options of `vmq boot` ask for. @throws UserError when they do not go together */
+export function bootSettings(options: BootOptions): BootSettings {
+  const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
+  const { suite, kernelPackage, mirror } = options;
+  if (kernel !== undefined && kernelPackage !== undefined) {
+    throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
+  }
+  if (initrd !== undefined && kernel === undefined) {
+    throw new UserError('--initrd needs the kernel that it was made for; give that with --kernel.');
+  }
+  return {
+    network: {
+      ...{ guests, queuePairs: queues, backend, mtu, memoryMiB: memory, commandLine: append, kernel, initrd },
+      image: { suite, kernelPackage, mirror },
+    },
+    commands: exec.map((text) => guestCommand(text, guests)),
+    timeoutMs: 1000 * timeout,
+    json,
+  };
+}
+
+function imageOptions(command: Command): Command {
+  return command
+    .option('--suite <name>', "Debian's release that the guest image is made from (default: bookworm)")
+    .option('--kernel-package <name>', 'the package with its kernel (default: linux-image-686)')
+    .option('--mirror <url>', "a Debian mirror, where this machine's own apt sources name none", mirrorUrl);
+}
+
+function memoryOption(): Option {
+  return new Option('--memory <MiB>', 'memory of each guest (default: 256)').argParser(wholeNumber('memory'));
+}
+
+/** Commander's message as our own look: one sentence in one line. */
+function sentence(message: string): string {
+  const text = message
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\n\(/g, ' (')
+    .replace(/\s*\n\s*/g, ' ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}\n`;
+}

@@ -1,0 +1,70 @@
+import { featureNames } from '../virtio/features.js';
+import type { DropReason } from '../net/index.js';
+import type { VectorUse } from '../pci/index.js';
+import type { FaultEntry } from './faults.js';
+import type { Station } from './network.js';
+import type { Run } from './runs.js';
+
+/** What `vmq boot --json` prints. */
+export interface Report {
+  readonly guests: readonly GuestReport[];
+  readonly runs: readonly Run[];
+  /** The card of each guest, in the same order. */
+  readonly devices: readonly DeviceReport[];
+}
+
+export interface GuestReport {
+  readonly mac: string;
+  readonly ip: string;
+  /** Milliseconds from its start until its shell answered. */
+  readonly bootMs: number;
+  readonly fromSnapshot: boolean;
+}
+
+export interface DeviceReport {
+  /** What the card has, and what the driver set with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
+  readonly queuePairs: number;
+  readonly queuePairsInUse: number;
+  /** The features that were negotiated, by the specification's names. */
+  readonly features: readonly string[];
+  readonly msixEnabled: boolean;
+  readonly vectors: readonly VectorUse[];
+  readonly lanes: readonly LaneReport[];
+  readonly faults: readonly FaultEntry[];
+}
+
+/** One queue pair; directions are the guest's. */
+export interface LaneReport {
+  readonly rxFrames: number;
+  readonly txFrames: number;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly dropped: Partial<Record<DropReason, number>>;
+}
+
+export function report(stations: readonly Station[], runs: readonly Run[]): Report {
+  return { guests: stations.map(guestReport), runs, devices: stations.map(deviceReport) };
+}
+
+function guestReport({ guest, card, ip }: Station): GuestReport {
+  return { mac: card.device.mac, ip, bootMs: Math.round(guest.bootMs), fromSnapshot: guest.fromSnapshot };
+}
+
+function deviceReport({ card, lanes, faults }: Station): DeviceReport {
+  const { device, function: pciFunction } = card;
+  return {
+    queuePairs: device.maxQueuePairs,
+    queuePairsInUse: device.lanes,
+    features: featureNames(pciFunction.negotiation.features, device.featureTable),
+    msixEnabled: pciFunction.msix.enabled,
+    vectors: pciFunction.vectorUses(),
+    lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped }) => ({
+      rxFrames,
+      txFrames,
+      rxBytes,
+      txBytes,
+      dropped,
+    })),
+    faults: faults.entries,
+  };
+}

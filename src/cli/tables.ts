@@ -1,0 +1,66 @@
+import Table from 'cli-table3';
+
+import { dropReasons, type DropReason } from '../net/index.js';
+import type { VectorUse } from '../pci/index.js';
+import type { Station } from './network.js';
+
+type Align = 'left' | 'right';
+
+/** A table as text, with lines around its head only. */
+export function table(columns: readonly (readonly [name: string, align: Align])[], rows: readonly string[][]): string {
+  const drawn = new Table({
+    head: columns.map(([name]) => name),
+    colAligns: columns.map(([, align]) => align),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    chars: {
+      ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '', left: '', right: '', middle: '   ' },
+      ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+      ...{ mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    },
+  });
+  drawn.push(...rows);
+  const [head = '', ...body] = drawn.toString().split('\n');
+  return [head, '─'.repeat(head.length), ...body].map((line) => line.trimEnd()).join('\n');
+}
+
+const laneColumns = [
+  ['guest', 'right'],
+  ['pair', 'right'],
+  ['rx frames', 'right'],
+  ['rx bytes', 'right'],
+  ['tx frames', 'right'],
+  ['tx bytes', 'right'],
+  ['rx interrupts', 'right'],
+  ['tx interrupts', 'right'],
+  ['dropped', 'left'],
+] as const;
+
+/** The counters of all queue pairs that are in use, or were: what passed them, and what was lost. */
+export function laneTable(stations: readonly Station[]): string {
+  const rows = stations.flatMap((station) => {
+    const { device, function: pciFunction } = station.card;
+    const fired = firedByUse(pciFunction.vectorUses());
+    return station.lanes.flatMap((lane, pair) => {
+      const idle = lane.rxFrames + lane.txFrames + Object.keys(lane.dropped).length === 0;
+      if (pair >= device.lanes && idle) return [];
+      return [
+        [
+          ...[station.number, pair, lane.rxFrames, lane.rxBytes, lane.txFrames, lane.txBytes].map(String),
+          ...[`input.${pair}`, `output.${pair}`].map((use) => String(fired.get(use) ?? '-')),
+          drops(lane.dropped),
+        ],
+      ];
+    });
+  });
+  return table(laneColumns, rows);
+}
+
+/** How many messages were sent for each queue. Queues that share a vector share its number. */
+function firedByUse(vectors: readonly VectorUse[]): Map<string, number> {
+  return new Map(vectors.flatMap(({ use, fired }) => use.split(' ').map((name) => [name, fired])));
+}
+
+function drops(dropped: Partial<Record<DropReason, number>>): string {
+  const reasons = Object.entries(dropped) as [DropReason, number][];
+  return reasons.map(([reason, count]) => `${count}: ${dropReasons[reason]}`).join('; ') || '0';
+}

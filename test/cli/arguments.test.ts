@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+
+import { guestCommand, mirrorUrl, ranges, wholeNumber, type NumberOption } from '../../src/cli/arguments.js';
+import { bootSettings, type BootOptions } from '../../src/cli/program.js';
+import { UserError } from '../../src/vm/errors.js';
+
+describe.each(Object.keys(ranges) as NumberOption[])('--%s', (option) => {
+  const { least, most } = ranges[option];
+  const parse = wholeNumber(option);
+
+  it('takes the numbers of its range', () => {
+    expect(parse(String(least))).toBe(least);
+    expect(parse(String(most))).toBe(most);
+  });
+
+  it.each([`${least - 1}`, `${most + 1}`, 'many', '', '1.5', '-1', '0x10', ' 4', '1e2', 'NaN', '9'.repeat(400)])(
+    'refuses %j in a sentence that names the option, the range and what was given',
+    (text) => {
+      expect(() => parse(text)).toThrow(UserError);
+      expect(() => parse(text)).toThrow(`from ${least} to ${most}; '${text}' is not one.`);
+      expect(() => parse(text)).toThrow(new RegExp(`^--${option} takes a whole number`));
+    },
+  );
+});
+
+describe('--exec', () => {
+  it.each([
+    ['ls', { guest: 1, command: 'ls' }],
+    ['1:ls', { guest: 1, command: 'ls' }],
+    ['2:ip link', { guest: 2, command: 'ip link' }],
+    ['2:a\nb', { guest: 2, command: 'a\nb' }],
+    ['2:3:4', { guest: 2, command: '3:4' }],
+    ['echo 7:8', { guest: 1, command: 'echo 7:8' }],
+    [':', { guest: 1, command: ':' }],
+  ])('%j is %j', (text, command) => {
+    expect(guestCommand(text, 2)).toEqual(command);
+  });
+
+  it.each(['3:ls', '0:ls', '10:ls', '99999999999999999999:ls'])('%j is for no guest', (text) => {
+    expect(() => guestCommand(text, 2)).toThrow(UserError);
+    expect(() => guestCommand(text, 2)).toThrow(/the guests are 1 to 2/);
+    expect(() => guestCommand(text, 1)).toThrow(/there is only guest 1/);
+  });
+
+  it.each(['', '  ', '2:', '2: '])('%j has no command', (text) => {
+    expect(() => guestCommand(text, 2)).toThrow(/has no command/);
+  });
+});
+
+describe('--mirror', () => {
+  it.each(['http://host/debian', 'https://host', 'file:/srv/mirror'])('takes %s', (text) => {
+    expect(mirrorUrl(text)).toBe(text);
+  });
+
+  it.each(['', 'host', 'ftp://host', 'http://', 'http://a b'])('refuses %j', (text) => {
+    expect(() => mirrorUrl(text)).toThrow(UserError);
+  });
+});
+
+describe('vmq boot', () => {
+  const options: BootOptions = { guests: 3, queues: 8, backend: 'loopback', timeout: 7 };
+
+  it('asks for what the options say', () => {
+    const settings = bootSettings({
+      ...options,
+      ...{ memory: 512, mtu: 9000, kernel: 'k', initrd: 'i', append: 'quiet', suite: 'bullseye', mirror: 'http://m' },
+      ...{ exec: ['a', '3:b'], json: true },
+    });
+    expect(settings).toEqual({
+      network: {
+        ...{ guests: 3, queuePairs: 8, backend: 'loopback', mtu: 9000, memoryMiB: 512 },
+        ...{ kernel: 'k', initrd: 'i', commandLine: 'quiet' },
+        image: { suite: 'bullseye', kernelPackage: undefined, mirror: 'http://m' },
+      },
+      commands: [
+        { guest: 1, command: 'a' },
+        { guest: 3, command: 'b' },
+      ],
+      timeoutMs: 7000,
+      json: true,
+    });
+  });
+
+  it('takes one kernel, not two', () => {
+    expect(() => bootSettings({ ...options, kernel: 'k', kernelPackage: 'p' })).toThrow(UserError);
+  });
+
+  it('takes no initial RAM disk without its kernel', () => {
+    expect(() => bootSettings({ ...options, initrd: 'i' })).toThrow(/--kernel/);
+  });
+});

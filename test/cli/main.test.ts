@@ -1,0 +1,88 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { main } from '../../src/cli/main.js';
+import packageJson from '../../package.json' with { type: 'json' };
+import { testStreams } from './streams.js';
+
+/** A file that is there. */
+const file = fileURLToPath(import.meta.url);
+
+async function vmq(...args: string[]) {
+  const streams = testStreams();
+  const status = await main(args, streams);
+  return { status, stdout: streams.stdout.text, stderr: streams.stderr.text };
+}
+
+describe('bad use', () => {
+  let cache: string;
+
+  beforeAll(async () => {
+    cache = await mkdtemp(join(tmpdir(), 'vmq-cache-'));
+    vi.stubEnv('VMQ_CACHE', cache);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await rm(cache, { recursive: true });
+  });
+
+  it.each([
+    [['boot', '--backend', 'hub'], /^--backend takes switch or loopback; 'hub' is not one\.$/],
+    [['boot', '--guests', '0'], /^--guests .*'0'/],
+    [['boot', '--guests', 'two'], /^--guests .*'two'/],
+    [['boot', '--queues', '0'], /^--queues .* 1 to 256; '0'/],
+    [['boot', '--queues', '257'], /^--queues .* 1 to 256; '257'/],
+    [['boot', '--memory', 'lots'], /^--memory .*'lots'/],
+    [['boot', '--memory', '64'], /^--memory .*'64'/],
+    [['boot', '--mtu', '67'], /^--mtu .*'67'/],
+    [['boot', '--timeout', '0'], /^--timeout .*'0'/],
+    [['boot', '--queus', '4'], /^Unknown option '--queus' \(Did you mean --queues\?\)\.$/],
+    [['boot', '--kernel', dirname(file), '--exec', 'ls'], /^--kernel takes a file/],
+    [['boot', '--kernel'], /^Option '--kernel <file>' argument missing\.$/],
+    [['boot', '--initrd', file], /^--initrd needs the kernel/],
+    [['boot', '--kernel', file, '--kernel-package', 'b'], /^--kernel and --kernel-package/],
+    [['boot', '--exec', '3:ls'], /^--exec '3:ls' is for guest 3, but the guests are 1 to 2/],
+    [['boot', '--exec', '2:'], /^--exec '2:' has no command\.$/],
+    [['boot', 'ls'], /^Too many arguments/],
+    [['boot', '--kernel', '/nonexistent', '--exec', 'ls'], /^--kernel .*'\/nonexistent'/],
+    [['boot'], /^A console needs a terminal.*--exec/],
+    [['start'], /^Unknown command 'start'/],
+    [['guest', 'build', '--mirror', 'nowhere'], /^--mirror .*'nowhere'/],
+    [['tour', '--memory', 'x'], /^--memory/],
+  ])('%j is answered by one sentence, and status 2', async (args, sentence) => {
+    const { status, stdout, stderr } = await vmq(...args);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr.trimEnd()).toMatch(sentence);
+    expect(stderr.split('\n')).toHaveLength(2);
+    // Nothing was begun.
+    expect(await readdir(cache)).toEqual([]);
+  });
+
+  it('without a command shows how to use it', async () => {
+    const { status, stdout, stderr } = await vmq();
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^Usage: vmq/);
+  });
+});
+
+describe('help', () => {
+  it.each([[['--help']], [['boot', '--help']], [['tour', '--help']], [['guest', 'build', '--help']]])(
+    '%j goes to standard output and fits a narrow terminal',
+    async (args) => {
+      const { status, stdout, stderr } = await vmq(...args);
+      expect(status).toBe(0);
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/^Usage: vmq/);
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it('tells the version of the package', async () => {
+    expect(await vmq('--version')).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+  });
+});

@@ -1,0 +1,43 @@
+import { backends } from '../../src/cli/backends.js';
+import { Station } from '../../src/cli/network.js';
+import { GuestConsole, type Guest, type RunOptions, type RunResult } from '../../src/vm/index.js';
+import { newCard, runningCard, type Card } from '../support/netDriver.js';
+import { FakeLine } from '../vm/lines.js';
+
+/** A guest without a machine: its console is a line that a test speaks on, and its commands do what a test says. */
+export function fakeGuest(run: (command: string, options: RunOptions) => Promise<Partial<RunResult>>) {
+  const line = new FakeLine();
+  const console = new GuestConsole(line);
+  const guest = {
+    console,
+    run: async (command: string, options: RunOptions = {}) => ({
+      status: 0,
+      output: '',
+      ...(await run(command, options)),
+    }),
+    shell: { interactive: () => Promise.resolve() },
+    bootMs: 812.4,
+    fromSnapshot: true,
+    stop: () => Promise.resolve(),
+  };
+  return { line, console, guest: guest as unknown as Guest };
+}
+
+/** A station for a card that is connected to nothing but the tests' wire, and a port of a loopback that it does not use. */
+function station(number: number, { card, pci }: Card) {
+  const port = backends.loopback().addPort(`guest ${number}`);
+  const { guest, line, console } = fakeGuest(() => Promise.resolve({}));
+  return { station: new Station(number, guest, { device: card, function: pci, slot: 2 }, port), port, line, console };
+}
+
+/** A station whose card has a driver of the tests. */
+export function fakeStation(number = 1) {
+  const parts = runningCard({ queuePairs: 2 });
+  return { ...parts, ...station(number, parts) };
+}
+
+/** A station whose card no driver has touched. */
+export function idleStation(number = 1) {
+  const parts = newCard({ queuePairs: 2 });
+  return { ...parts, ...station(number, parts) };
+}
