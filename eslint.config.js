@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import boundaries from 'eslint-plugin-boundaries';
 import tseslint from 'typescript-eslint';
 
@@ -20,7 +21,9 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'tools/*.mjs', 'tools/bench/*.mjs'] },
+        projectService: {
+          allowDefaultProject: ['eslint.config.js', 'tools/*.mjs', 'tools/*.cjs', 'tools/bench/*.mjs'],
+        },
       },
     },
     rules: {
@@ -39,7 +42,7 @@ export default tseslint.config(
     files: ['src/**/*.ts'],
     plugins: { boundaries },
     settings: {
-      'import/resolver': { typescript: { alwaysTryTypes: true } },
+      'import/resolver': { [resolve(import.meta.dirname, 'tools/resolve-imports.cjs')]: {} },
       'boundaries/elements': [
         { type: 'net-link', pattern: 'src/net/link' },
         { type: 'hosts-v86', pattern: 'src/hosts/v86' },
@@ -60,7 +63,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.mjs', '**/*.js'],
+    files: ['**/*.mjs', '**/*.js', '**/*.cjs'],
     ...tseslint.configs.disableTypeChecked,
   },
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
 );
