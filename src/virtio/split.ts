@@ -175,11 +175,11 @@ export class SplitQueue implements ActiveQueue {
 
   private walk(chain: DescriptorChain, table: number, entries: number, first: number, nested: boolean): void {
     const { options, memory } = this;
-    let followed = 0;
-    for (let index = first; ; followed++) {
+    let index = first;
+    for (;;) {
       if (index >= entries) this.fail('descriptor-index', `index ${index} in a table of ${entries}`);
-      if (followed >= entries || chain.count >= this.size) {
-        this.fail('descriptor-loop', `more than ${Math.min(entries, this.size)} descriptors from ${chain.head} on`);
+      if (chain.count >= this.size) {
+        this.fail('descriptor-loop', `more than ${this.size} descriptors from ${chain.head} on`);
       }
       const at = table + descriptorBytes * index;
       const length = read32(memory, at + 8);

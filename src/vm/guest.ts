@@ -32,9 +32,20 @@ export const defaultMemoryMiB = 256;
 /** v86 addresses guest memory with 31 bits, and keeps its initial RAM disk above 64 MiB. */
 const memoryRangeMiB = { least: 65, most: 2047 };
 
+/** What the kernel is told at each boot. All of it is Linux's own, and described in its kernel-parameters.txt. */
+const kernelParameters = [
+  'console=ttyS0',
+  'tsc=reliable', // v86 has no second clock that would be good enough to judge it by.
+  'mitigations=off',
+  'random.trust_cpu=on',
+  // Seconds of every boot: tests of all ciphers, and a search for ISA cards.
+  'cryptomgr.notests',
+  'noisapnp',
+];
+
 /** The kernel's command line. */
 export function kernelCommandLine(additions = ''): string {
-  return `console=ttyS0 tsc=reliable mitigations=off random.trust_cpu=on ${additions}`.trim();
+  return [...kernelParameters, additions].join(' ').trim();
 }
 
 /** What a console shows when it waits for somebody, and what to do then; the answer is whether a shell is there. */
