@@ -21,7 +21,8 @@ export function createProgress(stream: Output): Progress {
 
 function spinner(stream: Output): Progress {
   const colours = coloursFor(stream);
-  const spinning = ora({ stream, color: colours.isColorSupported ? 'cyan' : false, discardStdin: false });
+  const color = colours.isColorSupported ? 'cyan' : false;
+  const spinning = ora({ stream, color, isEnabled: true, discardStdin: false });
   return {
     step(text, fraction) {
       spinning.text = withPercentage(text, fraction);

@@ -38,9 +38,7 @@ const kernelParameters = [
   'tsc=reliable', // v86 has no second clock that would be good enough to judge it by.
   'mitigations=off',
   'random.trust_cpu=on',
-  // Seconds of every boot: tests of all ciphers, and a search for ISA cards.
-  'cryptomgr.notests',
-  'noisapnp',
+  'cryptomgr.notests', // Tests of all ciphers would take seconds of every boot.
 ];
 
 /** The kernel's command line. */

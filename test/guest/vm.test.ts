@@ -10,6 +10,7 @@ import {
   cacheDirectory,
   GuestEnded,
   GuestTimeout,
+  SnapshotCache,
   startGuests,
   UserError,
   type Guest,
@@ -65,15 +66,23 @@ describe('startGuests', { timeout: bootTime }, () => {
     await Promise.all(all.map((guest) => guest.stop()));
   });
 
-  it('boots anew when the snapshot is damaged or of no use', async () => {
-    const [name] = await readdir(join(cache, 'snapshots'));
-    const path = join(cache, 'snapshots', name);
-    await writeFile(path, (await readFile(path)).fill(0, 1000, 2000));
+  it('boots anew when the snapshot is of no use', async () => {
+    const folder = join(cache, 'snapshots');
+    const [name] = await readdir(folder);
+    await new SnapshotCache(folder).write(name.replace(/\..*/, ''), new ArrayBuffer(1000));
     const steps: string[] = [];
     const [guest] = await start({ count: 1, onProgress: ({ step }) => steps.push(step) });
     expect(guest.fromSnapshot).toBe(false);
-    expect(steps).toContain('booting guest 1');
+    expect(steps).toEqual([
+      'starting guest 1',
+      'the snapshot is of no use, so the guest boots anew',
+      'booting guest 1',
+      'taking a snapshot',
+    ]);
     await guest.stop();
+    const [later] = await start({ count: 1 });
+    expect(later.fromSnapshot).toBe(true);
+    await later.stop();
   });
 
   it.each<[string, StartOptions, RegExp]>([

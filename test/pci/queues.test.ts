@@ -92,6 +92,11 @@ describe('a queue', () => {
     queuePacket(parts);
     parts.driver.kick(transmit);
     expect(ring.collect().length).toBe(2);
+    // The queue that is saved is the one at work.
+    parts.pci.restore(parts.pci.save());
+    queuePacket(parts);
+    parts.driver.kick(transmit);
+    expect(ring.collect().length).toBe(1);
     expect(parts.faults).toEqual([]);
   });
 
