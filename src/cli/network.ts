@@ -1,7 +1,7 @@
-import { attachVirtioNet, type VirtioNetCard } from '../hosts/v86/attach.js';
+import type { VirtioNetCard } from '../hosts/v86/attach.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
 import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
-import { startGuests, UserError, type Guest, type StartOptions } from '../vm/index.node.js';
+import { startGuests, type Guest, type StartOptions } from '../vm/index.node.js';
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
 import { FaultLog } from './faults.js';
 import type { Progress } from './progress.js';
@@ -23,14 +23,16 @@ export class Station {
   readonly number: number;
   readonly guest: Guest;
   readonly card: VirtioNetCard;
-  readonly faults = new FaultLog();
+  /** The rules that its driver broke. */
+  readonly faults: FaultLog;
   private readonly port: BackendPort;
 
-  constructor(number: number, guest: Guest, card: VirtioNetCard, port: BackendPort) {
+  constructor(number: number, guest: Guest, card: VirtioNetCard, port: BackendPort, faults: FaultLog) {
     this.number = number;
     this.guest = guest;
     this.card = card;
     this.port = port;
+    this.faults = faults;
   }
 
   get ip(): string {
@@ -75,8 +77,9 @@ export class Network {
     const stop = (): Promise<void> => stopAll(guests, backend);
     try {
       progress.step('plugging in the cards');
-      const stations = guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress));
-      await Promise.all(stations.map((station) => bringUp(station, signal)));
+      const stations = await Promise.all(
+        guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
+      );
       return new Network(stations, stop);
     } catch (error) {
       await stop();
@@ -94,52 +97,32 @@ function address(number: number): string {
   return `10.0.0.${number}`;
 }
 
-function plugIn(
+/** Plugs a card into a guest and waits until its eth0 is up. */
+async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
   { queuePairs, mtu }: NetworkOptions,
   progress: Progress,
-): Station {
+  signal: AbortSignal,
+): Promise<Station> {
   const port = backend.addPort(`guest ${number}`);
-  const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
-  const card = attachVirtioNet(guest.emulator, {
-    ...{ port, mac, queuePairs, mtu, deadline: patience },
-    name: `guest ${number}`,
-  });
-  const station = new Station(number, guest, card, port);
-  card.function.onFault.on((event) => {
-    if (!station.faults.add(event)) return;
-    const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
-    progress.note(`The driver of guest ${number} broke a rule: ${event.fault.message}.${consequence}`);
-  });
+  const faults = new FaultLog();
   pciBusOf(guest.emulator).onError.on(({ error }) =>
     progress.note(`In the machine of guest ${number}: ${error.message}`),
   );
-  return station;
-}
-
-/**
- * A shell command that has the guest look for its card, waits until the driver has made eth0 of it, gives that its address
- * and waits until it is up. It starts few programs, as each takes a guest that was just restored some time.
- */
-function setUp(ip: string): string {
-  return `
-    eth0=/sys/class/net/eth0
-    tries=0
-    again() { [ $((tries += 1)) -le 200 ] && sleep 0.05; }
-    echo 1 >/sys/bus/pci/rescan
-    [ -e $eth0 ] || modprobe -a virtio_pci virtio_net
-    until [ -e $eth0 ]; do again || exit; done
-    ifconfig eth0 ${ip} netmask 255.255.255.0 up || exit
-    until read state <$eth0/operstate && [ "$state" = up ]; do again || exit; done
-  `;
-}
-
-async function bringUp({ guest, number, ip }: Station, signal: AbortSignal): Promise<void> {
-  const { status, output } = await guest.run(setUp(ip), { signal });
-  if (status === 0) return;
-  throw new UserError(
-    `Guest ${number} made no eth0 of its card; its kernel needs the modules virtio_pci and virtio_net. ${output.trim()}`.trim(),
-  );
+  const card = await guest.addCard({
+    ...{ port, queuePairs, mtu, signal, deadline: patience },
+    name: `guest ${number}`,
+    mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
+    address: `${address(number)}/24`,
+    onAttach: (attached) => {
+      attached.function.onFault.on((event) => {
+        if (!faults.add(event)) return;
+        const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
+        progress.note(`The driver of guest ${number} broke a rule: ${event.fault.message}.${consequence}`);
+      });
+    },
+  });
+  return new Station(number, guest, card, port, faults);
 }

@@ -5,6 +5,10 @@ import type { Guest } from './guest.js';
 export interface CardOptions extends VirtioNetOptions {
   /** Address of the interface and length of the prefix, IPv4 or IPv6: 10.0.0.1/24. Without one the interface is up all the same. */
   readonly address?: string;
+  /** Called when the card is plugged in, before the guest's driver finds it: the time to listen to its events. */
+  readonly onAttach?: (card: VirtioNetCard) => void;
+  /** Gives up; the card stays. */
+  readonly signal?: AbortSignal;
 }
 
 /** A card in a guest that has an interface for it. */
@@ -19,22 +23,22 @@ const ipv4Pattern = /^(\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/;
 const ipv6Pattern = /^[0-9a-f:.]*:[0-9a-f:.]*\/\d{1,3}$/i;
 
 /** How long the guest has to find the card, in milliseconds. */
-const bringUpMs = 20_000;
+const bringUpMs = 60_000;
 
 /**
  * Plugs a card into a guest and has the guest set up an interface for it.
- * @throws UserError for an address that is none; AttachError or RangeError for other options, see attachVirtioNet
- * @throws Error when the guest has no driver for the card, or does not take the address
+ * @throws UserError for an address that is none, and when the guest has no driver for the card or does not take the address
+ * @throws AttachError or RangeError for other options, see attachVirtioNet
  */
 export async function plugCard(guest: Guest, options: CardOptions): Promise<GuestCard> {
-  const { address, ...cardOptions } = options;
+  const { address, onAttach, signal, ...cardOptions } = options;
   const change = address === undefined ? '' : addressChange(address);
   const card = attachVirtioNet(guest.emulator, cardOptions);
-  const { status, output } = await guest.run(bringUpCommand(card.slot, change), { timeoutMs: bringUpMs });
+  onAttach?.(card);
+  const { status, output } = await guest.run(bringUpCommand(card.slot, change), { timeoutMs: bringUpMs, signal });
   if (status !== 0) {
-    throw new Error(
-      `The guest did not bring up the card in slot ${card.slot}: ${output.trim() || 'no driver took it'}.`,
-    );
+    const reason = output.trim() || 'its kernel needs the modules virtio_pci and virtio_net';
+    throw new UserError(`The guest made no interface of the card in slot ${card.slot}: ${reason}.`);
   }
   return { ...card, interfaceName: output.trim(), address };
 }
@@ -52,7 +56,8 @@ function addressChange(address: string): string {
 }
 
 /**
- * A shell command that has the guest look for new cards, waits for the one in this slot, and prints its interface's name.
+ * A shell command that has the guest look for new cards, waits for the one in this slot, sets its interface up, waits
+ * until it is, and prints its name.
  * It starts as few programs as it can: each costs a guest that was just restored some hundredths of a second.
  */
 function bringUpCommand(slot: number, change: string): string {
@@ -63,8 +68,14 @@ tries=0
 until set -- ${folder}/virtio*/net/* && [ -e "$1" ]; do
   tries=$((tries + 1))
   [ $tries = 1 ] && modprobe -a virtio_pci virtio_net 2>/dev/null
-  [ $tries -le 100 ] || exit 1
+  [ $tries -le 200 ] || exit 1
   sleep 0.05
 done
-ifconfig \${1##*/} ${change} up && echo \${1##*/}`;
+ifconfig \${1##*/} ${change} up || exit
+until read state <$1/operstate && [ "$state" != down ]; do
+  tries=$((tries + 1))
+  [ $tries -le 400 ] || exit 1
+  sleep 0.05
+done
+echo \${1##*/}`;
 }

@@ -165,7 +165,6 @@ export class Guest {
   /**
    * Plugs a card in while the guest runs; when this answers, the guest has an interface for it that is up.
    * @throws UserError, AttachError or RangeError for options that can't be
-   * @throws Error when the guest has no driver for the card, or does not take the address
    */
   async addCard(options: CardOptions = {}): Promise<GuestCard> {
     const card = await plugCard(this, options);

@@ -13,7 +13,7 @@ type Work = (command: string, options: RunOptions) => Promise<Partial<RunResult>
 function stationThat(work: (show: (text: string) => void, ...args: Parameters<Work>) => ReturnType<Work>) {
   const { guest, line } = fakeGuest((command, options) => work((text) => line.show(text), command, options));
   const { station, port } = fakeStation(2);
-  return new Station(2, guest, station.card, port);
+  return new Station(2, guest, station.card, port, station.faults);
 }
 
 function options(problems: string[] = []) {

@@ -1,4 +1,5 @@
 import { backends } from '../../src/cli/backends.js';
+import { FaultLog } from '../../src/cli/faults.js';
 import { Station } from '../../src/cli/network.js';
 import { GuestConsole, type Guest, type RunOptions, type RunResult } from '../../src/vm/index.js';
 import { newCard, runningCard, type Card } from '../support/netDriver.js';
@@ -27,7 +28,12 @@ export function fakeGuest(run: (command: string, options: RunOptions) => Promise
 function station(number: number, { card, pci }: Card) {
   const port = backends.loopback().addPort(`guest ${number}`);
   const { guest, line, console } = fakeGuest(() => Promise.resolve({}));
-  return { station: new Station(number, guest, { device: card, function: pci, slot: 2 }, port), port, line, console };
+  return {
+    station: new Station(number, guest, { device: card, function: pci, slot: 2 }, port, new FaultLog()),
+    port,
+    line,
+    console,
+  };
 }
 
 /** A station whose card has a driver of the tests. */
