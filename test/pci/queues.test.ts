@@ -97,6 +97,7 @@ describe('a queue', () => {
     queuePacket(parts);
     parts.driver.kick(transmit);
     expect(ring.collect().length).toBe(1);
+    expect(parts.wire.sent.length).toBe(3);
     expect(parts.faults).toEqual([]);
   });
 

@@ -100,7 +100,8 @@ export class NetDriver {
   add(queue: number, readable: readonly number[], writable: readonly number[]): Element[] | undefined {
     const { memory } = this.pci.machine;
     const elements = [...readable, ...writable].map((length, i): Element => {
-      return { address: memory.allocate(length, 1), length, writable: i >= readable.length };
+      // Nothing shares an address, not even an element of length 0: it would hide who is written to.
+      return { address: memory.allocate(Math.max(1, length), 1), length, writable: i >= readable.length };
     });
     const head = this.pci.queues[queue].add(elements);
     if (head === undefined) return undefined;
