@@ -13,6 +13,19 @@ export function readStart(chain: DescriptorChain, memory: GuestMemory, target: U
   }
 }
 
+/** Copies to the first device-writable bytes of a chain, and tells of them; the caller knows that it has room. */
+export function writeStart(chain: DescriptorChain, memory: GuestMemory, source: Uint8Array): number {
+  for (let i = chain.readableCount, done = 0; done < source.length; i++) {
+    const address = chain.addresses[i];
+    const length = Math.min(chain.lengths[i], source.length - done);
+    if (length === 0) continue;
+    memory.bytes.set(source.subarray(done, done + length), address);
+    memory.written(address, length);
+    done += length;
+  }
+  return source.length;
+}
+
 /** Makes the frame of the device-readable bytes of a chain after the first `skip`. */
 export function addToFrame(chain: DescriptorChain, memory: GuestMemory, skip: number, frame: Frame): void {
   const bytes = memory.bytes;

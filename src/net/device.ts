@@ -5,7 +5,7 @@ import { asFault, DriverFault } from '../virtio/rules.js';
 import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
 import { NetConfig } from './config.js';
-import { ControlQueue } from './control.js';
+import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
 import { typeOffset } from './flow.js';

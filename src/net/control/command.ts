@@ -1,0 +1,23 @@
+import type { Features } from '../../virtio/features.js';
+
+/** What a driver commands through the control queue: the card, seen from there. */
+export interface ControlledCard {
+  /** Answers false for a number of pairs that the card does not have. */
+  setQueuePairs(pairs: number): boolean;
+  setMac(mac: Uint8Array): boolean;
+}
+
+/** One command of the control queue (virtio 5.1.6.5). */
+export interface Command {
+  readonly name: string;
+  readonly class: number;
+  readonly command: number;
+  /** The feature that makes the command exist. */
+  readonly feature: Features;
+  /** Length of its data in bytes; left out where it varies, and `run` looks itself. */
+  readonly length?: number;
+  /** Length of its result in bytes, which follows the ack; 0 when left out. */
+  readonly resultLength?: number;
+  /** Carries it out; false refuses it. The result is `resultLength` bytes long, all zero, and read where the answer is true. */
+  readonly run: (data: Uint8Array, card: ControlledCard, result: Uint8Array) => boolean;
+}
