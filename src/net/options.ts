@@ -1,4 +1,4 @@
-import { featureSet, type Features } from '../virtio/features.js';
+import { featureSet, type Feature, type Features } from '../virtio/features.js';
 import { netFeatures, type NetFeatureName } from './features.js';
 import { parseMac } from './mac.js';
 
@@ -11,7 +11,7 @@ export interface NetDeviceOptions {
   queueSize?: number;
   /** What the card tells the driver of VIRTIO_NET_F_MTU, 68 to 65535 bytes; 1500 when left out. */
   mtu?: number;
-  /** Features to leave out (false); those left out here are offered. */
+  /** Features to leave out (false) or to offer (true); the others are offered as `netFeatures` says. */
   features?: Partial<Record<NetFeatureName, boolean>>;
   /** How long a frame may wait while nothing that waits gets through, in milliseconds; 5000 when left out. */
   deadline?: number;
@@ -52,8 +52,9 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   }
   // What requires a feature that is left out is left out too (2.2.2).
   const offered = (name: string): boolean => {
-    const feature = netFeatures.find((candidate) => candidate.name === name);
-    if (!feature || options.features?.[feature.name] === false) return false;
+    const feature: Feature | undefined = netFeatures.find((candidate) => candidate.name === name);
+    const wanted = options.features?.[name as NetFeatureName] ?? feature?.offeredByDefault ?? true;
+    if (!feature || !wanted) return false;
     return feature.dependsOn.every((group) => group.some(offered));
   };
   const names = netFeatures.map(({ name }) => name).filter(offered);

@@ -9,13 +9,23 @@ export interface Feature {
   readonly dependsOn: readonly (readonly string[])[];
   /** Section of the specification (virtio 1.3). */
   readonly spec: string;
+  /** False for what a device offers only when it is asked to. */
+  readonly offeredByDefault?: false;
 }
 
-/** Features of rings and transport, the same for every kind of device (virtio chapter 6). */
+const modern = [['VIRTIO_F_VERSION_1']] as const;
+
+/**
+ * Features of rings and transport, the same for every kind of device (virtio chapter 6). Those beyond bit 32 are out of
+ * a legacy driver's reach.
+ */
 export const ringFeatures = [
   { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3' },
   { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10' },
   { name: 'VIRTIO_F_VERSION_1', bit: 32, dependsOn: [], spec: '6.1' },
+  // There is no IOMMU between the device and memory, which is what a driver takes from this bit.
+  { name: 'VIRTIO_F_ACCESS_PLATFORM', bit: 33, dependsOn: modern, spec: '6.1', offeredByDefault: false },
+  { name: 'VIRTIO_F_ORDER_PLATFORM', bit: 36, dependsOn: modern, spec: '6.1' },
 ] as const satisfies readonly Feature[];
 
 export const VIRTIO_F_INDIRECT_DESC: Features = 1n << 28n;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NetDevice, netFeatures, parseMac, formatMac, type NetDeviceOptions } from '../../src/net/index.js';
 import { ManualClock } from '../../src/virtio/clock.js';
+import { featureNames, type Feature } from '../../src/virtio/features.js';
 import { feature } from '../support/netDriver.js';
 
 const card = (options: Partial<NetDeviceOptions> = {}): NetDevice =>
@@ -38,10 +39,20 @@ describe('the options of a card', () => {
   }
 
   it('leave features out', () => {
-    const all = Object.values(feature).reduce((sum, bit) => sum | bit, 0n);
-    expect(card().offeredFeatures).toBe(all);
+    const all = card().offeredFeatures;
+    expect(featureNames(all, netFeatures)).toEqual(
+      (netFeatures as readonly Feature[])
+        .filter(({ offeredByDefault }) => offeredByDefault !== false)
+        .map(({ name }) => name),
+    );
     const fewer = card({ features: { VIRTIO_NET_F_MTU: false, VIRTIO_F_EVENT_IDX: false } });
     expect(fewer.offeredFeatures).toBe(all & ~feature.mtu & ~feature.eventIndex);
+  });
+
+  it('offer what is not offered by default (6.1)', () => {
+    const accessPlatform = 1n << 33n;
+    const { offeredFeatures } = card({ features: { VIRTIO_F_ACCESS_PLATFORM: true } });
+    expect(offeredFeatures).toBe(card().offeredFeatures | accessPlatform);
   });
 
   it('can not leave out what another offered feature requires (2.2.2)', () => {
@@ -63,6 +74,8 @@ describe('the features of a card', () => {
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,
+      VIRTIO_F_ACCESS_PLATFORM: 33,
+      VIRTIO_F_ORDER_PLATFORM: 36,
     });
   });
 });

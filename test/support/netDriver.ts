@@ -20,6 +20,7 @@ export const feature = {
   indirect: 1n << 28n,
   eventIndex: 1n << 29n,
   version1: 1n << 32n,
+  orderPlatform: 1n << 36n,
 } as const;
 
 /** Length of struct virtio_net_hdr (virtio 5.1.6). */

@@ -30,6 +30,8 @@ describe('sets of features', () => {
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,
+      VIRTIO_F_ACCESS_PLATFORM: 33,
+      VIRTIO_F_ORDER_PLATFORM: 36,
     });
   });
 });
