@@ -1,4 +1,5 @@
-import { featureSet, type Feature, type Features } from '../virtio/features.js';
+import type { Features } from '../virtio/features.js';
+import { offerFeatures } from '../virtio/offer.js';
 import { netFeatures, type NetFeatureName } from './features.js';
 import { parseMac } from './mac.js';
 
@@ -50,20 +51,12 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   if ((queueSize & (queueSize - 1)) !== 0) {
     throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);
   }
-  // What requires a feature that is left out is left out too (2.2.2).
-  const offered = (name: string): boolean => {
-    const feature: Feature | undefined = netFeatures.find((candidate) => candidate.name === name);
-    const wanted = options.features?.[name as NetFeatureName] ?? feature?.offeredByDefault ?? true;
-    if (!feature || !wanted) return false;
-    return feature.dependsOn.every((group) => group.some(offered));
-  };
-  const names = netFeatures.map(({ name }) => name).filter(offered);
   return {
     mac: parseMac(options.mac),
     queuePairs: number('queuePairs'),
     queueSize,
     mtu: number('mtu'),
-    features: featureSet(names, netFeatures),
+    features: offerFeatures(netFeatures, options.features),
     deadline: number('deadline'),
     name: options.name ?? 'virtio-net',
   };

@@ -18,7 +18,11 @@ export interface Virtqueue {
   rewind(chain: DescriptorChain): void;
   /** Gives a buffer back, of which the first `written` device-writable bytes were written. */
   complete(chain: DescriptorChain, written: number): void;
-  /** Makes all completed buffers visible to the driver; true when the driver wants an interrupt for that. */
+  /** Makes all completed buffers visible to the driver. */
+  show(): void;
+  /** Whether the driver wants an interrupt for what became visible since this was asked last, as its wish stands now. */
+  wantsInterrupt(): boolean;
+  /** `show`, and the answer of `wantsInterrupt`. */
   publish(): boolean;
   /**
    * Asks the driver to notify (or, as far as the layout can say so, not to notify) when it makes a buffer available.
@@ -36,6 +40,8 @@ export interface QueueState {
   nextUsed: number;
   /** The used index that the driver sees. */
   publishedUsed: number;
+  /** The used index that it saw when it was decided last whether to interrupt it. */
+  decidedUsed: number;
 }
 
 /** Where a queue lies and what it may use; from the transport's registers. */

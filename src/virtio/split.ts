@@ -52,6 +52,8 @@ export class SplitQueue implements ActiveQueue {
   private nextUsed = 0;
   /** The used index that the driver was told last. */
   private publishedUsed = 0;
+  /** The used index that it had been told when it was decided last whether to interrupt it. */
+  private decidedUsed = 0;
   private broken = false;
   private readonly spare: DescriptorChain[] = [];
 
@@ -120,16 +122,27 @@ export class SplitQueue implements ActiveQueue {
     this.spare.push(chain);
   }
 
-  publish(): boolean {
-    if (this.paused || this.nextUsed === this.publishedUsed) return false;
+  show(): void {
+    if (this.paused || this.nextUsed === this.publishedUsed) return;
     const { memory, publishedUsed: before } = this;
     memory.words16[this.usedIndex] = this.nextUsed;
     this.tellWritten(before & (this.size - 1), (this.nextUsed - before) & 0xffff);
     this.publishedUsed = this.nextUsed;
+  }
+
+  wantsInterrupt(): boolean {
+    const { decidedUsed: before } = this;
+    if (this.paused || this.publishedUsed === before) return false;
+    this.decidedUsed = this.publishedUsed;
     // The driver's wish counts as it stands once the index is visible (2.7.7.2).
-    const words = memory.words16;
+    const words = this.memory.words16;
     if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
     return this.passed(words[this.usedEvent], before);
+  }
+
+  publish(): boolean {
+    this.show();
+    return this.wantsInterrupt();
   }
 
   wantNotifications(wanted: boolean): boolean {
@@ -146,14 +159,15 @@ export class SplitQueue implements ActiveQueue {
   }
 
   save(): QueueState {
-    const { nextAvailable, nextUsed, publishedUsed } = this;
-    return { nextAvailable, nextUsed, publishedUsed };
+    const { nextAvailable, nextUsed, publishedUsed, decidedUsed } = this;
+    return { nextAvailable, nextUsed, publishedUsed, decidedUsed };
   }
 
   restore(state: QueueState): void {
     this.nextAvailable = this.seenAvailable = state.nextAvailable;
     this.nextUsed = state.nextUsed;
     this.publishedUsed = state.publishedUsed;
+    this.decidedUsed = state.decidedUsed;
   }
 
   /** Tells of the used index and of `count` elements of the used ring from `first` on, which may go around its end. */
@@ -170,7 +184,7 @@ export class SplitQueue implements ActiveQueue {
 
   /** Whether the used index, since it was `before`, went past the entry for which the driver wants an interrupt (2.7.7.2). */
   private passed(event: number, before: number): boolean {
-    return ((this.nextUsed - event - 1) & 0xffff) < ((this.nextUsed - before) & 0xffff);
+    return ((this.publishedUsed - event - 1) & 0xffff) < ((this.publishedUsed - before) & 0xffff);
   }
 
   private walk(chain: DescriptorChain, table: number, entries: number, first: number, nested: boolean): void {

@@ -72,7 +72,7 @@ it('a split queue takes from garbage what the naive one takes, and stops where t
       const { memory, rings } = filled(chosen);
       const queue = new SplitQueue({ index: 0, size: chosen.size, ...rings }, memory, chosen);
       const { start } = chosen;
-      queue.restore({ nextAvailable: start, nextUsed: start, publishedUsed: start });
+      queue.restore({ nextAvailable: start, nextUsed: start, publishedUsed: start, decidedUsed: start });
       const ours = memory.watch(() =>
         takeAll(() => {
           const chain = queue.next();

@@ -8,7 +8,7 @@ function newQueue(eventIndex: boolean, start = 0) {
   const driver = new NaiveDriver(memory, 8, { eventIndex, start });
   const setup = { index: 0, size: 8, ...driver.addresses };
   const queue = new SplitQueue(setup, memory, { indirect: false, eventIndex });
-  queue.restore({ nextAvailable: start, nextUsed: start, publishedUsed: start });
+  queue.restore({ nextAvailable: start, nextUsed: start, publishedUsed: start, decidedUsed: start });
   const offer = (count: number): void => {
     for (let i = 0; i < count; i++) driver.add([{ address: 0x100, length: 1, writable: true }]);
   };
@@ -86,6 +86,54 @@ describe('a driver is interrupted, with event indices (2.7.7.2)', () => {
     expect([use(2), use(1)]).toEqual([false, true]);
     driver.setUsedEvent(1);
     expect([use(1), use(2)]).toEqual([false, true]);
+  });
+});
+
+describe('a device that waits before it interrupts', () => {
+  /** Uses and shows that many buffers, without asking yet. */
+  const show = ({ queue, driver }: ReturnType<typeof newQueue>, count: number): void => {
+    for (let i = 0; i < count; i++) queue.complete(queue.next()!, 0);
+    queue.show();
+    driver.collect();
+  };
+
+  it('goes by what the driver wishes when it asks, without event indices', () => {
+    const parts = newQueue(false);
+    parts.offer(4);
+    show(parts, 1);
+    parts.driver.setFlags(1);
+    expect(parts.queue.wantsInterrupt()).toBe(false);
+    show(parts, 1);
+    parts.driver.setFlags(0);
+    expect([parts.queue.wantsInterrupt(), parts.queue.wantsInterrupt()]).toEqual([true, false]);
+  });
+
+  it('counts all that became visible since it asked last, with event indices', () => {
+    const parts = newQueue(true, 65533);
+    parts.offer(8);
+    parts.driver.setUsedEvent(65534);
+    for (let i = 0; i < 3; i++) show(parts, 1);
+    expect([parts.queue.wantsInterrupt(), parts.queue.wantsInterrupt()]).toEqual([true, false]);
+    show(parts, 2);
+    expect(parts.queue.wantsInterrupt()).toBe(false);
+  });
+
+  it('goes by what the driver wishes when it asks, with event indices', () => {
+    const parts = newQueue(true);
+    parts.offer(4);
+    parts.driver.setUsedEvent(1);
+    show(parts, 2);
+    parts.driver.setUsedEvent(2);
+    expect(parts.queue.wantsInterrupt()).toBe(false);
+  });
+
+  it('asks the same after it was saved and restored', () => {
+    const parts = newQueue(true);
+    parts.offer(4);
+    parts.driver.setUsedEvent(1);
+    show(parts, 2);
+    parts.queue.restore(parts.queue.save());
+    expect([parts.queue.wantsInterrupt(), parts.queue.wantsInterrupt()]).toEqual([true, false]);
   });
 });
 

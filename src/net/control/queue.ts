@@ -84,7 +84,9 @@ export class ControlQueue {
     return this.refuse('control-argument', `${name} with ${data.subarray(0, shownBytes).join(' ')}`);
   }
 
-  private refuse(rule: DriverRule, detail: string): undefined {
+  /** Reports why a command has no result. */
+  private refuse(rule: DriverRule, detail: string): Uint8Array | undefined {
     this.violation(new DriverFault(rule, detail, this.queue.index));
+    return undefined;
   }
 }
