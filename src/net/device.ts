@@ -8,7 +8,7 @@ import { NetConfig } from './config.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
-import { typeOffset } from './flow.js';
+import { typeOffset } from './link/ethernet.js';
 import { ethernetHeaderBytes, type Frame } from './link/frame.js';
 import { formatMac } from './mac.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';

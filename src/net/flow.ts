@@ -1,17 +1,7 @@
+import { etherType, typeOffset } from './link/ethernet.js';
 import type { Frame } from './link/frame.js';
-
-const etherType = { vlan: 0x8100, providerVlan: 0x88a8, ipv4: 0x0800, ipv6: 0x86dd } as const;
-const protocol = { tcp: 6, udp: 17 } as const;
-
-/** Where the type stands that says what the frame carries: behind the addresses and up to two VLAN tags (802.1Q, 802.1ad). */
-export function typeOffset(head: Uint8Array): number {
-  let at = 12;
-  for (; at < 20; at += 4) {
-    const type = read16(head, at);
-    if (type !== etherType.vlan && type !== etherType.providerVlan) break;
-  }
-  return at;
-}
+import { protocol } from './link/ipHeader.js';
+import { read16, read32 } from './link/words.js';
 
 /**
  * A number that is the same for both directions of a flow: from addresses, protocol and ports of IPv4 and IPv6, from
@@ -61,12 +51,4 @@ function mix(a: number, b: number, c: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
   return (h ^ (h >>> 16)) >>> 0;
-}
-
-function read16(bytes: Uint8Array, at: number): number {
-  return at + 2 <= bytes.length ? (bytes[at] << 8) | bytes[at + 1] : 0;
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

@@ -10,6 +10,8 @@ export const dropReasons = {
   runt: 'the frame is shorter than an Ethernet header',
   /** Longer than the MTU that was negotiated. */
   tooLong: 'the frame is longer than the MTU',
+  /** Asks for a checksum or segments that its headers don't allow. */
+  badOffload: 'the packet header does not fit the packet',
   /** No chain of receive buffers can ever hold it. */
   noBufferFits: 'no receive buffer is large enough',
   /** A receiver had no room before the deadline. */

@@ -1,3 +1,5 @@
+import { fold, sumBytes, swapIf } from './checksum.js';
+
 /** Kinds of segmentation a frame may ask for (virtio 5.1.6.2, `gso_type`). */
 export const gsoType = { none: 0, tcp4: 1, udp: 3, tcp6: 4, udpL4: 5 } as const;
 
@@ -58,6 +60,42 @@ export class Frame {
     this.count++;
     this.length += length;
     return this;
+  }
+
+  /** Adds `length` bytes of `other` from `from` on. The caller knows that it has them. */
+  addFrom(other: Frame, from: number, length: number): this {
+    let skip = from;
+    for (let i = 0; length > 0; i++) {
+      const available = other.lengths[i] - skip;
+      if (available <= 0) {
+        skip -= other.lengths[i];
+        continue;
+      }
+      const size = Math.min(available, length);
+      this.add(other.bytes[i], other.starts[i] + skip, size);
+      length -= size;
+      skip = 0;
+    }
+    return this;
+  }
+
+  /** The ones' complement sum of `length` bytes of the frame from `from` on, as of `sumBytes`. The caller knows that it has them. */
+  sum(from: number, length: number): number {
+    let sum = 0;
+    let done = 0;
+    let skip = from;
+    for (let i = 0; done < length; i++) {
+      const available = this.lengths[i] - skip;
+      if (available <= 0) {
+        skip -= this.lengths[i];
+        continue;
+      }
+      const size = Math.min(available, length - done);
+      sum += swapIf((done & 1) === 1, sumBytes(this.bytes[i], this.starts[i] + skip, size));
+      done += size;
+      skip = 0;
+    }
+    return fold(sum);
   }
 
   /** Copies `length` bytes of the frame from `from` on to `target` at `at`. The caller knows that both have them. */
