@@ -29,6 +29,8 @@ export interface BuiltPacket {
 }
 
 const numbers = { tcp: 6, udp: 17 } as const;
+/** No dissector knows these. */
+const ports = { source: 50001, destination: 50002 } as const;
 const addresses = {
   4: { source: [10, 1, 2, 3], destination: [192, 168, 254, 77] },
   6: {
@@ -55,7 +57,8 @@ export function plainSum(bytes: ArrayLike<number>): number {
 export function buildPacket(packet: Packet): BuiltPacket {
   const { version, transport, payload, vlans = [], extensions = [] } = packet;
   const { source, destination } = addresses[version];
-  const header = transport === 'tcp' ? tcpHeader(packet) : words(4000, 5000, 8 + payload.length, 0);
+  const header =
+    transport === 'tcp' ? tcpHeader(packet) : words(ports.source, ports.destination, 8 + payload.length, 0);
   const length = header.length + payload.length;
   const pseudo = [...source, ...destination, ...words(0, length, 0, numbers[transport])];
   const checksumOffset = transport === 'tcp' ? 16 : 6;
@@ -79,7 +82,13 @@ export function buildPacket(packet: Packet): BuiltPacket {
 function tcpHeader({ tcpOptions = new Uint8Array(), flags = 0x10, sequence = 1 }: Packet): number[] {
   const offset = (20 + tcpOptions.length) / 4;
   const upper = Math.floor(sequence / 65536);
-  return [...words(4000, 5000, upper, sequence, 7, 8), offset * 16, flags, ...words(512, 0, 0), ...tcpOptions];
+  return [
+    ...words(ports.source, ports.destination, upper, sequence, 7, 8),
+    offset * 16,
+    flags,
+    ...words(512, 0, 0),
+    ...tcpOptions,
+  ];
 }
 
 function ipv4Header(packet: Packet, length: number): number[] {
