@@ -4,6 +4,7 @@ import { hasFeature, VIRTIO_F_VERSION_1, type Features, type Refusal } from '../
 import { asFault, DriverFault } from '../virtio/rules.js';
 import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
+import { NotificationCoalescing } from './coalescing.js';
 import { NetConfig } from './config.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
@@ -36,6 +37,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   readonly counters: readonly LaneCounters[];
   /** The driver changed the number of pairs in use. */
   readonly onQueuePairs = new Signal<number>();
+  readonly coalescing: NotificationCoalescing;
   onFault: (fault: DriverFault, needsReset: boolean) => void = () => undefined;
   onConfigChange: (byDriver: boolean) => void = () => undefined;
 
@@ -71,6 +73,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.counters = Array.from({ length: queuePairs }, newLaneCounters);
     this.receivers = new Array<undefined>(queuePairs).fill(undefined);
     this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
+    this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
     this.config = new NetConfig(queuePairs, mtu);
     this.config.mac.set(mac);
     this.configLength = this.config.block.size;
@@ -129,6 +132,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   activate(activation: Activation): void {
     this.active = activation;
+    this.coalescing.activate(activation, this.controlIndex);
     this.guard(() => {
       activation.queues.forEach((queue, index) => {
         if (queue) this.takeQueue(index, queue);
@@ -176,6 +180,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.restoredHeld = [];
     this.pairs = 1;
     this.steering.reset();
+    this.coalescing.reset();
   }
 
   attach(peer: Port | undefined): void {
@@ -195,6 +200,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const answer = this.guard(() => receiver.receive(frame));
     if (answer === undefined) return this.drop(pair, 'fault');
     if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
+    if (answer === Sent.full) this.starved(pair);
     return answer;
   }
 
@@ -216,6 +222,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       counters: this.counters.map(copyCounters),
       held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
       flows: this.steering.save(),
+      coalescing: this.coalescing.save(),
       failed: this.failed,
     };
   }
@@ -227,6 +234,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.pairs = state.pairs;
     this.restoredHeld = state.held;
     this.steering.restore(state.flows);
+    this.coalescing.restore(state.coalescing);
     this.failed = state.failed;
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
@@ -241,6 +249,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private takeQueue(index: number, queue: ActiveQueue): void {
     const { memory, features } = this.active!;
     const pair = index >>> 1;
+    // Without multiqueue there is none behind the control queue.
+    if (index > this.controlIndex) return;
     if (index === this.controlIndex) {
       this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
     } else if (index % 2 === 0) {
@@ -312,7 +322,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const transmitter = this.transmitters[pair];
     if (!transmitter) return;
     transmitter.transmit(this.clock.now());
-    if (transmitter.publish()) this.active?.interrupts.queue(2 * pair + 1);
+    this.coalescing.shown(2 * pair + 1, transmitter.show());
   }
 
   /** The driver made receive buffers available, or bus mastering is back. */
@@ -328,7 +338,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   private publishReceived(pair: number): void {
-    if (this.receivers[pair]?.publish()) this.active?.interrupts.queue(2 * pair);
+    const receiver = this.receivers[pair];
+    if (receiver) this.coalescing.shown(2 * pair, receiver.show());
+  }
+
+  /** The driver gives no more buffers before it is told of those that are full. */
+  private starved(pair: number): void {
+    if (!this.coalescing.delays(2 * pair)) return;
+    this.publishReceived(pair);
+    this.coalescing.tellNow(2 * pair);
   }
 
   private out(frame: Frame, again: boolean): Sent | DropReason {

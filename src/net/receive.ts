@@ -14,6 +14,8 @@ const noHeader = new Uint8Array(0);
 export class ReceiveLane {
   /** Somebody was told that there is no room, and waits. */
   private starved = false;
+  /** Packets that were received and not shown to the driver yet. */
+  private fresh = 0;
   private readonly queue: ActiveQueue;
   private readonly memory: GuestMemory;
   private readonly mergeable: boolean;
@@ -47,14 +49,19 @@ export class ReceiveLane {
       this.queue.complete(chain, written);
     });
     chains.length = 0;
+    this.fresh++;
     counters.rxFrames++;
     counters.rxBytes += frame.length;
     return Sent.taken;
   }
 
-  /** Makes what was received visible; true when the driver wants an interrupt for it. */
-  publish(): boolean {
-    return this.queue.publish();
+  /** Makes what was received visible to the driver; answers how many packets that were. */
+  show(): number {
+    if (this.queue.paused) return 0;
+    this.queue.show();
+    const packets = this.fresh;
+    this.fresh = 0;
+    return packets;
   }
 
   /** Those who wait are about to try again. True when there is anybody. */

@@ -1,3 +1,4 @@
+import type { CoalescingState } from './coalescing.js';
 import type { NetConfigState } from './config.js';
 import type { LaneCounters } from './link/counters.js';
 import type { HeldState } from './transmit.js';
@@ -16,6 +17,7 @@ export interface NetDeviceState {
   held: HeldState[][];
   /** Flows that the guest sent on, as pairs of a flow's place in the table and its queue pair. */
   flows: [entry: number, pair: number][];
+  coalescing: CoalescingState;
   /** The driver broke a rule and has not reset the card since. */
   failed: boolean;
 }

@@ -40,6 +40,8 @@ export class TransmitLane {
   private readonly header = new Uint8Array(headerBytes);
   private readonly held: Held[] = [];
   private roomCame = false;
+  /** Packets whose buffers were given back and not shown to the driver yet. */
+  private fresh = 0;
   /** When a frame that was held got through last. */
   private progress = -Infinity;
 
@@ -99,9 +101,13 @@ export class TransmitLane {
     this.held.length = 0;
   }
 
-  /** Makes what was sent visible; true when the driver wants an interrupt for it. */
-  publish(): boolean {
-    return this.queue.publish();
+  /** Makes visible to the driver what was sent or lost; answers how many packets that were. */
+  show(): number {
+    if (this.queue.paused) return 0;
+    this.queue.show();
+    const packets = this.fresh;
+    this.fresh = 0;
+    return packets;
   }
 
   /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
@@ -147,6 +153,7 @@ export class TransmitLane {
       this.counters.txFrames++;
       this.counters.txBytes += chain.readableLength - headerBytes;
     }
+    this.fresh++;
     this.queue.complete(chain, 0);
   }
 }

@@ -43,6 +43,7 @@ describe('the options of a card', () => {
     expect(featureNames(all, netFeatures)).toEqual(
       (netFeatures as readonly Feature[])
         .filter(({ offeredByDefault }) => offeredByDefault !== false)
+        .sort((a, b) => a.bit - b.bit)
         .map(({ name }) => name),
     );
     const fewer = card({ features: { VIRTIO_NET_F_MTU: false, VIRTIO_F_EVENT_IDX: false } });
@@ -71,6 +72,8 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_CTRL_VQ: 17,
       VIRTIO_NET_F_MQ: 22,
       VIRTIO_NET_F_CTRL_MAC_ADDR: 23,
+      VIRTIO_NET_F_VQ_NOTF_COAL: 52,
+      VIRTIO_NET_F_NOTF_COAL: 53,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,

@@ -17,6 +17,8 @@ export const feature = {
   controlQueue: 1n << 17n,
   multiqueue: 1n << 22n,
   controlMac: 1n << 23n,
+  queueCoalescing: 1n << 52n,
+  coalescing: 1n << 53n,
   indirect: 1n << 28n,
   eventIndex: 1n << 29n,
   version1: 1n << 32n,
@@ -160,12 +162,16 @@ export class NetDriver {
 
   /** Sends a command on the control queue. Answers the ack, or undefined when the device has not answered. */
   command(kind: number, command: number, data: readonly number[]): number | undefined {
+    return this.query(kind, command, data, 0)?.[0];
+  }
+
+  /** Sends a command that has a result. Answers what the device wrote: the ack and the result behind it. */
+  query(kind: number, command: number, data: readonly number[], resultLength: number): Uint8Array | undefined {
     const bytes = Uint8Array.from([kind, command, ...data]);
-    const elements = this.queueBytes(this.controlQueue, bytes, [2], [1])!;
-    const ack = elements[elements.length - 1].address;
-    this.pci.machine.memory.bytes[ack] = 0xcc;
+    const elements = this.queueBytes(this.controlQueue, bytes, [2], [1 + resultLength])!;
+    this.pci.machine.memory.bytes[elements[elements.length - 1].address] = 0xcc;
     this.pci.kick(this.controlQueue);
-    return this.collect(this.controlQueue).length === 1 ? this.pci.machine.memory.bytes[ack] : undefined;
+    return this.collect(this.controlQueue).at(0)?.bytes;
   }
 
   /** VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */

@@ -1,7 +1,9 @@
 import type { Features } from '../../virtio/features.js';
+import type { NotificationCoalescing } from '../coalescing.js';
 
 /** What a driver commands through the control queue: the card, seen from there. */
 export interface ControlledCard {
+  readonly coalescing: NotificationCoalescing;
   /** Answers false for a number of pairs that the card does not have. */
   setQueuePairs(pairs: number): boolean;
   setMac(mac: Uint8Array): boolean;
