@@ -5,5 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/guest/**', 'test/browser/**'],
+    // No test fails because the machine is busy.
+    testTimeout: 60_000,
   },
 });
