@@ -46,12 +46,17 @@ export class SwitchPort implements Port, LaneOwner, Sender {
     this.owner.flush();
   }
 
-  /** A card that goes takes with it what the switch learnt of it; frames that wait for it are counted as `unconnected`. */
+  /**
+   * A card that goes takes with it what the switch learnt of it; frames that wait for it are counted as `unconnected`. A
+   * card that is connected in another's place parts that one from the port.
+   */
   attach(peer: Port | undefined): void {
     if (peer && this.removed) throw new Error(`The port ${this.name} was removed from its switch.`);
-    if (peer === this.peer) return;
-    if (this.peer) {
+    const before = this.peer;
+    if (peer === before) return;
+    if (before) {
       this.peer = undefined;
+      before.attach(undefined);
       this.owner.forget(this);
       this.room();
     }
@@ -61,9 +66,7 @@ export class SwitchPort implements Port, LaneOwner, Sender {
   /** For the switch: takes the port out of use for good. */
   remove(): void {
     this.removed = true;
-    const card = this.peer;
     this.attach(undefined);
-    card?.attach(undefined);
   }
 
   /** A frame for this port's card alone. */

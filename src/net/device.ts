@@ -183,6 +183,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.coalescing.reset();
   }
 
+  /** The port at the other end of the cable. */
+  get connectedTo(): Port | undefined {
+    return this.peer;
+  }
+
   attach(peer: Port | undefined): void {
     this.peer = peer;
   }

@@ -56,8 +56,8 @@ function addressChange(address: string): string {
 }
 
 /**
- * A shell command that has the guest look for new cards, waits for the one in this slot, sets its interface up, waits
- * until it is, and prints its name.
+ * A shell command that has the guest look for new cards (it is told of them by ACPI too, but that takes longer), waits for
+ * the one in this slot, sets its interface up, waits until it is, and prints its name.
  * It starts as few programs as it can: each costs a guest that was just restored some hundredths of a second.
  */
 function bringUpCommand(slot: number, change: string): string {

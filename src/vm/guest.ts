@@ -157,7 +157,7 @@ export class Guest {
     return this.shell.run(command, options);
   }
 
-  /** In the order in which their interfaces came up. */
+  /** Those that are plugged in, in the order in which their interfaces came up. */
   get cards(): readonly GuestCard[] {
     return this.plugged;
   }
@@ -169,6 +169,7 @@ export class Guest {
   async addCard(options: CardOptions = {}): Promise<GuestCard> {
     const card = await plugCard(this, options);
     this.plugged.push(card);
+    card.onUnplugged.on(() => this.plugged.splice(this.plugged.indexOf(card), 1));
     return card;
   }
 

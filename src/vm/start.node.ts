@@ -32,7 +32,7 @@ export interface StartProgress {
 }
 
 /** Raise this when the guests in snapshots are set up in another way than before. */
-const snapshotVersion = 1;
+const snapshotVersion = 2;
 
 /**
  * Starts guests named vm1, vm2, …, without cards. At most one of them boots; the others, and at the next start all of

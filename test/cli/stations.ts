@@ -2,6 +2,7 @@ import { backends } from '../../src/cli/backends.js';
 import { FaultLog } from '../../src/cli/faults.js';
 import { Station } from '../../src/cli/network.js';
 import { GuestConsole, type Guest, type RunOptions, type RunResult } from '../../src/vm/index.js';
+import { Signal } from '../../src/virtio/signal.js';
 import { newCard, runningCard, type Card } from '../support/netDriver.js';
 import { FakeLine } from '../vm/lines.js';
 
@@ -28,8 +29,15 @@ export function fakeGuest(run: (command: string, options: RunOptions) => Promise
 function station(number: number, { card, pci }: Card) {
   const port = backends.loopback().addPort(`guest ${number}`);
   const { guest, line, console } = fakeGuest(() => Promise.resolve({}));
+  const plugged = {
+    device: card,
+    function: pci,
+    slot: 2,
+    onUnplugged: new Signal<void>(),
+    unplug: () => Promise.resolve(),
+  };
   return {
-    station: new Station(number, guest, { device: card, function: pci, slot: 2 }, port, new FaultLog()),
+    station: new Station(number, guest, plugged, port, new FaultLog()),
     port,
     line,
     console,

@@ -41,7 +41,7 @@ export async function bootWithV86Card(
   });
   await new Promise((resolve) => emulator.add_listener('emulator-ready', resolve));
   // Without these ports Linux would remove the card. The rest of the plug-in stays out of the way of v86's card.
-  const registers = hotplugRegisters();
+  const registers = hotplugRegisters({ up: () => 0, down: () => 0, removable: () => 0, eject: () => undefined });
   servePorts(machineOf(emulator).cpu.io, hotplugBase, registers.size, registers);
 
   const console = new GuestConsole(serialLine(emulator));

@@ -1,10 +1,12 @@
 import { NetDevice, type NetDeviceOptions } from '../../net/index.js';
 import { formatMac } from '../../net/mac.js';
-import { connect, type Port } from '../../net/link/port.js';
+import { connect, disconnect, type Port } from '../../net/link/port.js';
 import type { PciFunction } from '../../pci/function.js';
 import { VirtioPciFunction } from '../../pci/index.js';
+import { Signal } from '../../virtio/signal.js';
 import { systemClock } from './clock.js';
-import { pciBusOf, type PlugOptions } from './pciBus.js';
+import { UnplugError } from './errors.js';
+import { pciBusOf, type PlugOptions, type UnplugOptions } from './pciBus.js';
 import type { V86 } from './v86.js';
 
 export interface VirtioNetOptions extends Omit<NetDeviceOptions, 'mac'>, PlugOptions {
@@ -21,11 +23,18 @@ export interface VirtioNetCard {
   /** Its PCI side: negotiation, interrupt vectors, and events for what the driver does wrong. */
   readonly function: VirtioPciFunction;
   readonly slot: number;
+  /** The card is not in its slot any more, and parted from its port: `unplug` was called, or the guest ejected it. */
+  readonly onUnplugged: Signal<void>;
+  /**
+   * Has the guest give the card up, by ACPI's hot plug, and answers when it has; at once if the guest has not run yet.
+   * @throws UnplugError when it is unplugged already, or the guest doesn't; then the card stays
+   */
+  unplug(options?: UnplugOptions): Promise<void>;
 }
 
 /**
  * Plugs a multiqueue virtio network card into an emulator, from its `emulator-ready` event on: before the guest's first
- * run the firmware finds it, later the guest does when it looks again (in Linux: `echo 1 > /sys/bus/pci/rescan`).
+ * run the firmware finds it, later the guest is told by ACPI's hot plug.
  *
  * MSI-X, and with it an interrupt for each queue, needs an emulator made with `acpi: true`, as that is what gives v86 an
  * APIC. Without it the card works through its one interrupt line.
@@ -37,9 +46,21 @@ export function attachVirtioNet(emulator: V86, options: VirtioNetOptions = {}): 
   const { slot: wanted, port, mac = randomMac(), ...deviceOptions } = options;
   const device = new NetDevice(systemClock, { ...deviceOptions, mac });
   const virtioFunction = new VirtioPciFunction(device, { name: device.name });
-  const { slot } = attachPciFunction(emulator, virtioFunction, { slot: wanted });
+  const bus = pciBusOf(emulator);
+  const slot = bus.plug(virtioFunction, { slot: wanted });
   if (port) connect(device, port);
-  return { device, function: virtioFunction, slot };
+  const onUnplugged = new Signal<void>();
+  const stopListening = bus.onUnplugged.on((gone) => {
+    if (gone !== virtioFunction) return;
+    stopListening();
+    if (device.connectedTo) disconnect(device, device.connectedTo);
+    onUnplugged.emit();
+  });
+  const unplug = async (unplugOptions?: UnplugOptions): Promise<void> => {
+    if (bus.at(slot) !== virtioFunction) throw new UnplugError(`The card is not in PCI slot ${slot} any more.`);
+    await bus.unplug(slot, unplugOptions);
+  };
+  return { device, function: virtioFunction, slot, onUnplugged, unplug };
 }
 
 /**

@@ -5,3 +5,11 @@ export class AttachError extends Error {
     this.name = 'AttachError';
   }
 }
+
+/** A guest did not give a card up. The message is one sentence for a person. */
+export class UnplugError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UnplugError';
+  }
+}

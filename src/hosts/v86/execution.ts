@@ -20,6 +20,8 @@ const IF = 1 << 9;
 export class Execution {
   private readonly machine: V86Machine;
   private readonly report: (error: unknown) => void;
+  /** The guest has executed something since the machine was made, or its state was restored. */
+  started = false;
   private executing = false;
 
   /** @param report told when the emulator itself breaks while it enters an interrupt handler */
@@ -29,6 +31,7 @@ export class Execution {
     const { cpu } = machine;
     const mainLoop = cpu.main_loop;
     cpu.main_loop = () => {
+      this.started = true;
       this.executing = true;
       const next = mainLoop.call(cpu);
       // Not so when it throws: an emulator that broke in the middle of an instruction is not to be woken.

@@ -1,5 +1,5 @@
 /** Cards for npm's v86: the only part that knows that emulator. */
 export { attachPciFunction, attachVirtioNet, type VirtioNetCard, type VirtioNetOptions } from './attach.js';
-export { AttachError } from './errors.js';
-export { pciBusOf, type PciBus, type PciBusError, type PlugOptions } from './pciBus.js';
+export { AttachError, UnplugError } from './errors.js';
+export { pciBusOf, type PciBus, type PciBusError, type PlugOptions, type UnplugOptions } from './pciBus.js';
 export { systemClock } from './clock.js';

@@ -1,15 +1,14 @@
 import type { BarSpace, PciFunction, PciHost, RegisterSpace } from '../../pci/function.js';
 import { Signal } from '../../virtio/signal.js';
 import { serveConfigPorts } from './configPorts.js';
-import { AttachError } from './errors.js';
+import { AttachError, UnplugError } from './errors.js';
 import { Execution } from './execution.js';
 import { guarded } from './guard.js';
-import { hotplugBase, hotplugRegisters } from './hotplugPorts.js';
+import { HotPlug } from './hotplug.js';
 import { MessageInterrupts } from './interrupts.js';
 import { InterruptLines } from './lines.js';
 import { V86Memory } from './memory.js';
 import { blockBytes } from './mmio.js';
-import { servePorts } from './ports.js';
 import { keepThroughReset, keepThroughSavedState, type KeptFunction } from './savedState.js';
 import { machineOf, type V86, type V86Machine } from './v86.js';
 import { Windows } from './windows.js';
@@ -26,6 +25,11 @@ export interface PlugOptions {
   readonly slot?: number;
 }
 
+export interface UnplugOptions {
+  /** How long the guest may take to give the card up, in milliseconds; 30,000 when left out. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** Configuration space up to the interrupt pin, in words of 32 bits. */
 const headerWords = 16;
 const slots = 32;
@@ -35,9 +39,9 @@ const firstSlot = 2;
 const buses = new WeakMap<V86, PciBus>();
 
 /**
- * The PCI bus of an emulator, for cards that are not v86's. Made at the first call, from `emulator-ready` on. Its hot-plug
- * ports are what makes Linux keep its PCI devices when it boots with `acpi: true`: so call this before the guest's first
- * run, even if the cards come later.
+ * The PCI bus of an emulator, for cards that are not v86's. Made at the first call, from `emulator-ready` on. With
+ * `acpi: true` it has the hot-plug controller that makes Linux keep its PCI devices, and which firmware asks at power-on
+ * for the slots whose cards may come and go: so call this before the guest's first run, even if the cards come later.
  * @throws AttachError when it is not v86, not the v86 that this plug-in knows, or not ready yet
  */
 export function pciBusOf(emulator: V86): PciBus {
@@ -51,6 +55,8 @@ export function pciBusOf(emulator: V86): PciBus {
 
 export class PciBus {
   readonly onError = new Signal<PciBusError>();
+  /** A function is not in its slot any more: the host asked the guest to give it up, or the guest did so by itself. */
+  readonly onUnplugged = new Signal<PciFunction>();
   private readonly machine: V86Machine;
   private readonly memory: V86Memory;
   private readonly interrupts: MessageInterrupts;
@@ -59,6 +65,8 @@ export class PciBus {
   /** By slot * 8. */
   private readonly configs = new Map<number, RegisterSpace>();
   private readonly plugged: KeptFunction[] = [];
+  /** Undefined without ACPI. */
+  private readonly hotPlug: HotPlug | undefined;
 
   /** For `pciBusOf`: two buses in one machine would take each other's place. */
   constructor(machine: V86Machine) {
@@ -71,17 +79,23 @@ export class PciBus {
     this.lines = new InterruptLines(pci, execution);
     this.windows = new Windows(cpu);
     serveConfigPorts(cpu.io, pci, (devfn) => this.configs.get(devfn));
-    if (acpi) {
-      const registers = hotplugRegisters();
-      servePorts(cpu.io, hotplugBase, registers.size, registers);
-    }
-    keepThroughReset(cpu, this.plugged);
-    keepThroughSavedState(cpu, this.plugged);
+    const slotSets = {
+      cards: () => bits(this.plugged.map(({ slot }) => slot)),
+      fixed: () =>
+        bits(pci.devices.flatMap((device, devfn) => (device && !this.configs.has(devfn) ? devfn >>> 3 : []))),
+      remove: (slot: number) => this.remove(slot),
+    };
+    this.hotPlug = acpi && new HotPlug(cpu.io, acpi, execution, slotSets);
+    keepThroughReset(cpu, this.plugged, () => this.hotPlug?.reset());
+    keepThroughSavedState(cpu, this.plugged, (added) => {
+      execution.started = true;
+      this.hotPlug?.restored(added);
+    });
   }
 
   /**
-   * Puts a function into a slot. Before the guest's first run the firmware finds it; later the guest does when it looks
-   * again (in Linux: `echo 1 > /sys/bus/pci/rescan`).
+   * Puts a function into a slot. Before the guest's first run the firmware finds it; later the guest is told, by ACPI's
+   * hot plug. Without ACPI it finds the function when it looks again (in Linux: `echo 1 > /sys/bus/pci/rescan`).
    * @returns the slot
    * @throws AttachError for a slot that is taken or doesn't exist, and for a BAR that v86 has no way to decode
    */
@@ -100,7 +114,36 @@ export class PciBus {
     describe();
     this.configs.set(devfn, guarded(fn.config, report));
     this.plugged.push({ slot, fn, describe });
+    this.hotPlug?.announce();
     return slot;
+  }
+
+  /** The function in a slot, unless it is one of v86's. */
+  at(slot: number): PciFunction | undefined {
+    return this.plugged.find((kept) => kept.slot === slot)?.fn;
+  }
+
+  /**
+   * Has the guest give up the function in a slot, and answers when the slot is empty; see HotPlug.request.
+   * @throws UnplugError when there is none, no ACPI to ask the guest by, or the guest does not do it
+   */
+  async unplug(slot: number, options: UnplugOptions = {}): Promise<void> {
+    if (!this.at(slot)) throw new UnplugError(`There is no card in PCI slot ${slot}.`);
+    if (!this.hotPlug) throw new UnplugError('A card is unplugged by ACPI; make the emulator with acpi: true.');
+    await this.hotPlug.request(slot, options.timeoutMs);
+  }
+
+  private remove(slot: number): void {
+    const index = this.plugged.findIndex((kept) => kept.slot === slot);
+    if (index < 0) return;
+    const { fn } = this.plugged[index];
+    fn.reset(); // releases its line and its BARs
+    this.plugged.splice(index, 1);
+    const { pci } = this.machine.cpu.devices;
+    this.configs.delete(slot << 3);
+    pci.devices[slot << 3] = pci.device_spaces[slot << 3] = undefined;
+    this.hotPlug?.removed(slot);
+    this.onUnplugged.emit(fn);
   }
 
   private hostOf(fn: PciFunction, devfn: number, report: (error: unknown) => void): PciHost {
@@ -144,6 +187,11 @@ export class PciBus {
   private report(error: unknown, slot?: number): void {
     this.onError.emit({ slot, error: error instanceof Error ? error : new Error(String(error)) });
   }
+}
+
+/** The set of these numbers from 0 to 31, one bit for each. */
+function bits(numbers: readonly number[]): number {
+  return numbers.reduce((set, number) => set | (1 << number), 0);
 }
 
 const zeros: readonly number[] = new Array<number>(4 * headerWords).fill(0);

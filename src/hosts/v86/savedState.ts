@@ -20,10 +20,11 @@ interface SavedFunction {
 const stateIndex = 256;
 
 /** Resets the functions together with the machine. */
-export function keepThroughReset(cpu: V86Cpu, functions: readonly KeptFunction[]): void {
+export function keepThroughReset(cpu: V86Cpu, functions: readonly KeptFunction[], done: () => void): void {
   const reboot = cpu.reboot_internal;
   cpu.reboot_internal = () => {
     for (const { fn } of functions) fn.reset();
+    done();
     reboot.call(cpu);
   };
 }
@@ -31,9 +32,13 @@ export function keepThroughReset(cpu: V86Cpu, functions: readonly KeptFunction[]
 /**
  * Makes `save_state` keep the functions' states, and `restore_state` give them back to the functions that are in the same
  * slot under the same name. A function that the saved machine did not have is as after power-on: what it knew of guest
- * memory holds no longer.
+ * memory holds no longer. After a restore `done` is called, and told whether there is such a function.
  */
-export function keepThroughSavedState(cpu: V86Cpu, functions: readonly KeptFunction[]): void {
+export function keepThroughSavedState(
+  cpu: V86Cpu,
+  functions: readonly KeptFunction[],
+  done: (added: boolean) => void,
+): void {
   const { get_state: getState, set_state: setState } = cpu;
   cpu.get_state = () => {
     const state = getState.call(cpu);
@@ -47,10 +52,13 @@ export function keepThroughSavedState(cpu: V86Cpu, functions: readonly KeptFunct
     setState.call(cpu, state);
     const text = state[stateIndex];
     const saved = typeof text === 'string' ? (JSON.parse(text) as SavedFunction[]) : [];
+    let added = false;
     for (const { slot, fn, describe } of functions) {
       describe();
       const own = saved.find((other) => other.slot === slot && other.name === fn.name);
       if (own) fn.restore(own.state);
+      else added = true;
     }
+    done(added);
   };
 }

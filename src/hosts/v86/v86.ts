@@ -13,7 +13,7 @@ export interface V86Machine {
 
 export interface V86Cpu {
   readonly io: V86Io;
-  readonly devices: { readonly pci: V86Pci; readonly acpi?: unknown };
+  readonly devices: { readonly pci: V86Pci; readonly acpi?: V86Acpi | undefined };
   /** Holds guest memory and the interrupt controllers; its buffer is another one after it has grown. */
   readonly wasm_memory: WebAssembly.Memory;
   /** Size of guest memory in bytes, in element 0. */
@@ -78,13 +78,24 @@ export interface V86Port {
   device: unknown;
 }
 
+/** Made with `acpi: true`. */
+export interface V86Acpi {
+  /** Status and enable bits of the general-purpose events, two bytes each; another array after `set_state`. */
+  readonly gpe: Uint8Array;
+  /** The same of the power management timer, in bit 0. */
+  readonly pm1_status: number;
+  readonly pm1_enable: number;
+  /** Looked up at each use. */
+  timer: (now: number) => number;
+}
+
 export interface V86Pci {
   /** What was last written to port 0xCF8. */
   readonly pci_addr: ArrayLike<number>;
   /** By slot * 8 + function number, as `device_spaces` is. */
-  readonly devices: readonly (V86PciDevice | undefined)[];
+  readonly devices: (V86PciDevice | undefined)[];
   /** Configuration spaces of v86's own devices, in words of 32 bits. */
-  readonly device_spaces: readonly (Int32Array | undefined)[];
+  readonly device_spaces: (Int32Array | undefined)[];
   /** Configuration space of the ISA bridge; bytes 0x60 to 0x63 say which interrupt each of the four lines is. */
   readonly isa_bridge_space8: Uint8Array;
   register_device(device: V86PciDevice): unknown;
@@ -103,8 +114,18 @@ export interface V86PciDevice {
   readonly name: string;
 }
 
+type Needed = readonly (readonly [path: string, type: 'function' | 'object' | 'boolean' | 'number'])[];
+
+/** What of v86's ACPI device is needed where there is one. */
+const neededOfAcpi: Needed = [
+  ['cpu.devices.acpi.gpe', 'object'],
+  ['cpu.devices.acpi.pm1_status', 'number'],
+  ['cpu.devices.acpi.pm1_enable', 'number'],
+  ['cpu.devices.acpi.timer', 'function'],
+];
+
 /** Everything that `machineOf` needs to find, as paths from the machine. */
-const needed: readonly (readonly [path: string, type: 'function' | 'object' | 'boolean'])[] = [
+const needed: Needed = [
   ['running', 'boolean'],
   ['cpu.io.ports', 'object'],
   ['cpu.io.empty_port_read8', 'function'],
@@ -150,7 +171,8 @@ export function machineOf(emulator: V86): V86Machine {
       "The emulator is not ready yet: attach in a listener of its 'emulator-ready' event, or later.",
     );
   }
-  for (const [path, type] of needed) {
+  const acpi = find(machine, 'cpu.devices.acpi') !== undefined;
+  for (const [path, type] of acpi ? [...needed, ...neededOfAcpi] : needed) {
     if (typeof find(machine, path) !== type) {
       throw new AttachError(`This v86 has no ${type} v86.${path}: the version that works is 0.5.462.`);
     }
