@@ -26,6 +26,11 @@ export class Frame {
   headerLength = 0;
   /** What `flowHash` found, or -1 while nobody has asked. */
   flow = -1;
+  /** The receiver's hash of it as a signed number, and what that was taken over (virtio 5.1.6.4.5). */
+  hash = 0;
+  hashReport = 0;
+  /** By whose settings it was hashed; undefined while nobody has asked. */
+  hashedBy: object | undefined;
 
   private count = 0;
   private readonly bytes: Uint8Array[] = [];
@@ -46,6 +51,7 @@ export class Frame {
     this.gsoEcn = false;
     this.headerLength = 0;
     this.flow = -1;
+    this.hashedBy = undefined;
     this.count = 0;
     this.first = undefined;
     return this;
