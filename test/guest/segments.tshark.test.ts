@@ -1,15 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { gsoType } from '../../src/net/link/frame.js';
 import { Segments } from '../../src/net/link/segments.js';
-import { buildPacket, packetFrame, type Asked, type Packet } from '../support/packets.js';
+import {
+  buildPacket,
+  buildTunnelled,
+  packetFrame,
+  tunnels,
+  type Asked,
+  type BuiltPacket,
+  type Packet,
+} from '../support/packets.js';
 import { dissect } from './tshark.js';
 
 const payload = Uint8Array.from({ length: 20_001 }, (_, i) => (i * 7 + (i >>> 8)) & 255);
 const hex = Buffer.from(payload).toString('hex');
 
 function divide(packet: Omit<Packet, 'payload'>, asked: Asked): Uint8Array[] {
+  return divideBuilt(buildPacket({ ...packet, payload }), asked);
+}
+
+function divideBuilt(built: BuiltPacket, asked: Asked): Uint8Array[] {
   const segments = new Segments();
-  expect(segments.start(packetFrame(buildPacket({ ...packet, payload }), asked, 333), 0)).toBe(true);
+  expect(segments.start(packetFrame(built, asked, 333), 0)).toBe(true);
   const frames: Uint8Array[] = [];
   for (let frame = segments.next(); frame; frame = segments.next()) frames.push(frame.toBytes());
   return frames;
@@ -81,5 +93,24 @@ describe('tshark, which verifies every checksum', () => {
     expect(frames).toHaveLength(14);
     const ip = packet.version === 4 ? all(14) : [];
     expect(judge(frames)).toEqual({ ip, tcp: [], udp: [good], complaints: [], payload: hex });
+  });
+
+  it.each([
+    ['VXLAN over IPv4', 'vxlan', 4, 4, true],
+    ['VXLAN over IPv6', 'vxlan', 6, 4, true],
+    ['VXLAN without a checksum', 'vxlan', 4, 6, false],
+    ['Geneve over IPv6', 'geneve', 6, 6, true],
+  ] as const)('is content with TCP in %s', (_name, kind, outer, inner, checksum) => {
+    const built = buildTunnelled(
+      { version: inner, transport: 'tcp', payload },
+      { version: outer, ...tunnels[kind], checksum },
+    );
+    const frames = divideBuilt(built, { gso: inner === 4 ? gsoType.tcp4 : gsoType.tcp6, gsoSize: 1400 });
+    const headers = [outer, inner].filter((version) => version === 4).length;
+    const found = judge(frames);
+    // A checksum that is there and good, or none.
+    expect(found.udp).toEqual(new Array(15).fill(checksum ? good : '3'));
+    expect(found).toMatchObject({ ip: all(15 * headers), tcp: all(15), complaints: [] });
+    expect(found.payload.startsWith(hex)).toBe(true);
   });
 });

@@ -45,17 +45,40 @@ describe('a frame', () => {
 
   it('is empty again when it starts anew, and asks for nothing', () => {
     const { frame } = frameOf([100, 50]);
-    Object.assign(frame, { needsChecksum: true, gso: gsoType.tcp4, gsoSize: 1448, gsoEcn: true, headerLength: 54 });
+    Object.assign(frame, {
+      tunnel: 4,
+      tunnelChecksum: true,
+      needsChecksum: true,
+      gso: gsoType.tcp4,
+      gsoSize: 1448,
+      gsoEcn: true,
+      headerLength: 54,
+    });
     frame.start(1);
     expect(frame).toMatchObject({ length: 0, lane: 1, needsChecksum: false, gso: 0, gsoSize: 0, gsoEcn: false });
+    expect(frame).toMatchObject({ tunnel: 0, tunnelChecksum: false });
     expect(frame.toBytes()).toEqual(new Uint8Array(0));
   });
 
   it('takes over what another means, without its bytes', () => {
     const { frame } = frameOf([20]);
     const other = new Frame().start(0);
-    const meaning = { needsChecksum: true, checksumStart: 34, checksumOffset: 16, gso: 1, gsoSize: 1448, gsoEcn: true };
+    const tunnel = { tunnel: 6, tunnelChecksum: true, outerTransport: 34, innerNetwork: 64 };
+    const checksum = { needsChecksum: true, checksumStart: 104, checksumOffset: 16 };
+    const meaning = { ...checksum, ...tunnel, gso: 4, gsoSize: 1428, gsoEcn: true };
     Object.assign(other, meaning);
     expect(frame.describeAs(other)).toMatchObject({ ...meaning, length: 20, lane: 3 });
+  });
+
+  it('takes any part of another, whose bytes it refers to', () => {
+    fc.assert(
+      fc.property(lengths, fc.nat(1200), fc.nat(1200), (chosen, from, length) => {
+        const { frame, expected } = frameOf(chosen);
+        fc.pre(from + length <= expected.length);
+        const part = new Frame().start(0).add(Uint8Array.of(1, 2), 0, 2).addFrom(frame, from, length);
+        expect(part.length).toBe(2 + length);
+        expect(part.toBytes()).toEqual(Uint8Array.of(1, 2, ...expected.subarray(from, from + length)));
+      }),
+    );
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Frame, gsoType } from '../../src/net/link/frame.js';
 import { allOffloads, neededOffloads, offload } from '../../src/net/link/offloads.js';
-import { buildPacket, packetFrame, type Asked, type Packet } from '../support/packets.js';
+import { buildPacket, buildTunnelled, packetFrame, tunnels, type Asked, type Packet } from '../support/packets.js';
 
 function needed(packet: Partial<Packet>, asked: Asked): number {
   const built = buildPacket({ version: 4, transport: 'tcp', payload: new Uint8Array(100), ...packet });
@@ -30,6 +30,19 @@ describe('what a frame needs of its receiver', () => {
   ] as [string, Partial<Packet>, Asked, number][])('%s', (_name, packet, asked, expected) => {
     expect(needed(packet, asked)).toBe(expected);
     expect(expected & ~allOffloads).toBe(0);
+  });
+
+  it.each([
+    ['TCP', 'tcp', 4, gsoType.tcp4, false, offload.tcp4],
+    ['UDP', 'udp', 6, gsoType.udpL4, false, offload.udpL4v6],
+    ["TCP and the tunnel's own checksum", 'tcp', 6, gsoType.tcp6, true, offload.tcp6 | offload.tunnelChecksum],
+  ] as const)('in a tunnel, %s', (_name, transport, version, gso, checksum, expected) => {
+    const packet = { version, transport, payload: new Uint8Array(100) };
+    const built = buildTunnelled(packet, { version: 4, ...tunnels.vxlan, checksum });
+    const needs = neededOffloads(packetFrame(built, { gso, gsoSize: 10 }));
+    expect(needs).toBe(expected | offload.checksum | offload.tunnel);
+    expect(needs & ~allOffloads).toBe(0);
+    expect(neededOffloads(packetFrame(built)) & ~allOffloads).not.toBe(0);
   });
 
   it('is more than anybody has when the frame makes no sense', () => {

@@ -17,6 +17,8 @@ export interface Packet {
   readonly sequence?: number;
   readonly identification?: number;
   readonly dontFragment?: boolean;
+  /** The port of UDP that it is sent to. */
+  readonly port?: number;
 }
 
 export interface BuiltPacket {
@@ -26,6 +28,45 @@ export interface BuiltPacket {
   readonly checksumStart: number;
   readonly checksumOffset: number;
   readonly payloadStart: number;
+  /** What it is when it is a tunnelled one, as its packet header says it. */
+  readonly tunnelled?: Pick<Frame, 'tunnel' | 'tunnelChecksum' | 'outerTransport' | 'innerNetwork'>;
+}
+
+/** A UDP tunnel: its packet without payload, and what it puts before the inner frame. */
+export interface TunnelPacket extends Omit<Packet, 'transport' | 'payload'> {
+  /** The tunnel's own header. */
+  readonly header: Uint8Array;
+  readonly checksum: boolean;
+}
+
+/** VXLAN (RFC 7348) and Geneve (RFC 8926), each with its port of UDP. */
+export const tunnels = {
+  vxlan: { port: 4789, header: Uint8Array.of(8, 0, 0, 0, 0, 0, 42, 0) },
+  geneve: { port: 6081, header: Uint8Array.of(1, 0, 0x65, 0x58, 0, 0, 42, 0, 1, 2, 3, 0) },
+} as const;
+
+/** A packet in a tunnel; both still need their checksums, the tunnel only if it has one at all. */
+export function buildTunnelled(packet: Packet, tunnel: TunnelPacket): BuiltPacket {
+  const inner = buildPacket(packet);
+  const content = new Uint8Array(tunnel.header.length + inner.bytes.length);
+  content.set(tunnel.header);
+  content.set(inner.bytes, tunnel.header.length);
+  const outer = buildPacket({ ...tunnel, transport: 'udp', payload: content });
+  const shift = outer.payloadStart + tunnel.header.length;
+  if (!tunnel.checksum) outer.bytes.fill(0, outer.checksumStart + 6, outer.checksumStart + 8);
+  return {
+    bytes: outer.bytes,
+    networkStart: outer.networkStart,
+    checksumStart: shift + inner.checksumStart,
+    checksumOffset: inner.checksumOffset,
+    payloadStart: shift + inner.payloadStart,
+    tunnelled: {
+      tunnel: packet.version,
+      tunnelChecksum: tunnel.checksum,
+      outerTransport: outer.checksumStart,
+      innerNetwork: shift + inner.networkStart,
+    },
+  };
 }
 
 const numbers = { tcp: 6, udp: 17 } as const;
@@ -58,7 +99,9 @@ export function buildPacket(packet: Packet): BuiltPacket {
   const { version, transport, payload, vlans = [], extensions = [] } = packet;
   const { source, destination } = addresses[version];
   const header =
-    transport === 'tcp' ? tcpHeader(packet) : words(ports.source, ports.destination, 8 + payload.length, 0);
+    transport === 'tcp'
+      ? tcpHeader(packet)
+      : words(ports.source, packet.port ?? ports.destination, 8 + payload.length, 0);
   const length = header.length + payload.length;
   const pseudo = [...source, ...destination, ...words(0, length, 0, numbers[transport])];
   const checksumOffset = transport === 'tcp' ? 16 : 6;
@@ -118,7 +161,7 @@ export type Asked = Partial<Pick<Frame, 'needsChecksum' | 'gso' | 'gsoSize' | 'g
 
 /** A frame of a built packet, of ranges of `range` bytes that lie in no order in a larger buffer. */
 export function packetFrame(built: BuiltPacket, asked: Asked = {}, range = 1000): Frame {
-  const { bytes, checksumStart, checksumOffset } = built;
+  const { bytes, checksumStart, checksumOffset, tunnelled } = built;
   const frame = new Frame().start(3);
   const count = Math.ceil(bytes.length / range);
   const buffer = new Uint8Array(count * (range + 3) + 8).fill(0xee);
@@ -128,5 +171,5 @@ export function packetFrame(built: BuiltPacket, asked: Asked = {}, range = 1000)
     buffer.set(piece, at);
     frame.add(buffer, at, piece.length);
   }
-  return Object.assign(frame, { needsChecksum: true, checksumStart, checksumOffset, ...asked });
+  return Object.assign(frame, { needsChecksum: true, checksumStart, checksumOffset, ...tunnelled, ...asked });
 }

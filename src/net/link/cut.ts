@@ -1,7 +1,8 @@
 import { checksumOf, fold } from './checksum.js';
 import { gsoType, type Frame } from './frame.js';
-import { IpHeader, protocol } from './ipHeader.js';
+import { IpHeader, maxIpLength, protocol, udp } from './ipHeader.js';
 import { offload } from './offloads.js';
+import { Tunnel } from './tunnel.js';
 import { read16, read32, write16, write32 } from './words.js';
 
 /** A way to make several frames of one. */
@@ -14,12 +15,9 @@ export interface Division {
 
 /** Room for the headers of any frame that is to be cut: no real one has more. */
 export const maxHeaderBytes = 512;
-/** What the length field of IP can say, in bytes. */
-export const maxIpLength = 0xffff;
 
-/** Offsets from the start of the header (RFC 9293, RFC 768). */
+/** Offsets from the start of the header, and its length without options (RFC 9293). */
 const tcp = { sequence: 4, dataOffset: 12, flags: 13, checksum: 16, bytes: 20 } as const;
-const udp = { length: 4, checksum: 6, bytes: 8 } as const;
 /** Only the last segment ends or pushes the stream; only the first tells that the window was reduced (RFC 3168, 6.1.2). */
 const flag = { fin: 1, psh: 8, cwr: 0x80 } as const;
 
@@ -36,7 +34,9 @@ const shapes: Readonly<Record<number, { versions: readonly number[]; tcp: boolea
  */
 export class Cut implements Division {
   private readonly bytes = new Uint8Array(maxHeaderBytes);
+  /** Of the packet that is cut, and what it is in, if anything. */
   private readonly ip = new IpHeader();
+  private readonly tunnel = new Tunnel();
   private frame!: Frame;
   private count = 0;
   private tcp = false;
@@ -52,7 +52,8 @@ export class Cut implements Division {
 
   start(frame: Frame, offloads: number): number {
     this.frame = frame;
-    this.partial = (offloads & offload.checksum) !== 0;
+    // A tunnel's checksum covers the inner one, so both are filled in.
+    this.partial = (offloads & offload.checksum) !== 0 && frame.tunnel === 0;
     return (this.count = this.readHeaders(frame) ? Math.max(1, Math.ceil(this.payload / frame.gsoSize)) : 0);
   }
 
@@ -63,6 +64,7 @@ export class Cut implements Division {
     const { transport } = ip;
     const transportLength = headers - transport + length;
     ip.writePacket(bytes, headers + length, index);
+    if (frame.tunnel !== 0) this.tunnel.write(bytes, headers + length, index);
     if (this.tcp) {
       write32(bytes, transport + tcp.sequence, this.sequence + from);
       const notLast = index < this.count - 1 ? flag.fin | flag.psh : 0;
@@ -81,6 +83,7 @@ export class Cut implements Division {
     } else {
       write16(bytes, checksum, checksumOf(target.sum(transport, transportLength)));
     }
+    if (frame.tunnel !== 0) this.tunnel.finish(bytes, target);
   }
 
   /** False where the headers are not those of the frame's type, or don't add up. */
@@ -89,22 +92,31 @@ export class Cut implements Division {
     const shape = shapes[frame.gso];
     const length = Math.min(frame.length, bytes.length);
     frame.copy(0, length, bytes, 0);
-    if (!shape || !frame.needsChecksum || frame.gsoSize < shape.smallest || !ip.find(bytes, length)) return false;
+    if (!shape || !frame.needsChecksum || frame.gsoSize < shape.smallest) return false;
+    if (!this.findPacket(frame, length)) return false;
     this.tcp = shape.tcp;
     if (!shape.versions.includes(ip.version) || ip.protocol !== (shape.tcp ? protocol.tcp : protocol.udp)) return false;
     const { transport } = ip;
     const checksum = shape.tcp ? tcp.checksum : udp.checksum;
     if (frame.checksumStart !== transport || frame.checksumOffset !== checksum) return false;
-    const smallest = shape.tcp ? tcp.bytes : udp.bytes;
-    if (transport + smallest > length) return false;
+    const least = shape.tcp ? tcp.bytes : udp.bytes;
+    if (transport + least > length) return false;
     const size = shape.tcp ? 4 * (bytes[transport + tcp.dataOffset] >>> 4) : udp.bytes;
     this.headers = transport + size;
-    if (size < smallest || this.headers > length) return false;
+    if (size < least || this.headers > length) return false;
     this.payload = frame.length - this.headers;
-    if (ip.lengthTo(this.headers + Math.min(frame.gsoSize, this.payload)) > maxIpLength) return false;
+    const end = this.headers + Math.min(frame.gsoSize, this.payload);
+    if (ip.lengthTo(end) > maxIpLength || (frame.tunnel !== 0 && !this.tunnel.holds(end))) return false;
     this.pseudo = fold(read16(bytes, transport + checksum) + 0xffff - fold(frame.length - transport));
     this.sequence = read32(bytes, transport + tcp.sequence);
     this.flags = bytes[transport + tcp.flags];
     return true;
+  }
+
+  /** Finds the IP header of what is to be cut, and those of the tunnel that it is in. */
+  private findPacket(frame: Frame, length: number): boolean {
+    const { bytes, ip } = this;
+    if (frame.tunnel === 0) return ip.find(bytes, length);
+    return this.tunnel.find(frame, bytes, length) && ip.findAt(bytes, length, frame.innerNetwork, frame.tunnel);
   }
 }

@@ -1,11 +1,8 @@
 import { addChecksummed } from './checksum.js';
-import { maxHeaderBytes, maxIpLength, type Division } from './cut.js';
+import { maxHeaderBytes, type Division } from './cut.js';
 import { Frame } from './frame.js';
-import { IpHeader, protocol } from './ipHeader.js';
+import { IpHeader, maxIpLength, protocol, udp } from './ipHeader.js';
 import { read32 } from './words.js';
-
-const udpHeaderBytes = 8;
-const udpChecksum = 6;
 
 /**
  * Fragments a UDP datagram (virtio 5.1.6.2, VIRTIO_NET_HDR_GSO_UDP): each fragment has up to `gsoSize` bytes of what IP
@@ -49,12 +46,12 @@ export class Fragments implements Division {
     frame.copy(0, length, bytes, 0);
     if (!ip.find(bytes, length) || ip.protocol !== protocol.udp) return false;
     const { transport } = ip;
-    if (transport + udpHeaderBytes > length || ip.lengthTo(frame.length) > maxIpLength) return false;
-    if (frame.needsChecksum && (frame.checksumStart !== transport || frame.checksumOffset !== udpChecksum))
+    if (transport + udp.bytes > length || ip.lengthTo(frame.length) > maxIpLength) return false;
+    if (frame.needsChecksum && (frame.checksumStart !== transport || frame.checksumOffset !== udp.checksum))
       return false;
     this.size = frame.gsoSize & ~7;
     if (this.size === 0 || !addChecksummed(frame, whole.start(frame.lane), this.field)) return false;
-    whole.copy(transport, udpHeaderBytes, bytes, transport);
+    whole.copy(transport, udp.bytes, bytes, transport);
     this.identification = identify(bytes, ip);
     return true;
   }
@@ -67,7 +64,7 @@ export class Fragments implements Division {
 function identify(bytes: Uint8Array, ip: IpHeader): number {
   let hash = 0;
   for (let at = ip.start + 8; at < ip.start + 40; at += 4) hash = mix(hash, read32(bytes, at));
-  for (let at = ip.transport; at < ip.transport + udpHeaderBytes; at += 4) hash = mix(hash, read32(bytes, at));
+  for (let at = ip.transport; at < ip.transport + udp.bytes; at += 4) hash = mix(hash, read32(bytes, at));
   return hash >>> 0;
 }
 

@@ -22,6 +22,16 @@ export class Frame {
   gsoSize = 0;
   /** The segments carry explicit congestion notification (VIRTIO_NET_HDR_GSO_ECN). */
   gsoEcn = false;
+  /**
+   * The version of IP inside the UDP tunnel whose contents are to be cut, 0 where there is no tunnel
+   * (VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 and _IPV6); `gso` and the checksum are then those of the inner packet.
+   */
+  tunnel: 0 | 4 | 6 = 0;
+  /** The checksum of the tunnel's UDP is still to be filled in, too (VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM). */
+  tunnelChecksum = false;
+  /** Where the UDP header of the tunnel and the IP header in it stand, in bytes from the start of the frame. */
+  outerTransport = 0;
+  innerNetwork = 0;
   /** Length of the headers in bytes where the sender said it, else 0. */
   headerLength = 0;
   /** What `flowHash` found, or -1 while nobody has asked. */
@@ -49,6 +59,8 @@ export class Frame {
     this.gso = gsoType.none;
     this.gsoSize = 0;
     this.gsoEcn = false;
+    this.tunnel = 0;
+    this.tunnelChecksum = false;
     this.headerLength = 0;
     this.flow = -1;
     this.hashedBy = undefined;
@@ -141,6 +153,10 @@ export class Frame {
     this.gso = other.gso;
     this.gsoSize = other.gsoSize;
     this.gsoEcn = other.gsoEcn;
+    this.tunnel = other.tunnel;
+    this.tunnelChecksum = other.tunnelChecksum;
+    this.outerTransport = other.outerTransport;
+    this.innerNetwork = other.innerNetwork;
     this.headerLength = other.headerLength;
     return this;
   }

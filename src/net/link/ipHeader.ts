@@ -4,6 +4,12 @@ import { read16, write16 } from './words.js';
 
 export const protocol = { tcp: 6, udp: 17 } as const;
 
+/** The UDP header, which has no other length: offsets from its start (RFC 768). */
+export const udp = { length: 4, checksum: 6, bytes: 8 } as const;
+
+/** What the length field of IP can say, in bytes. */
+export const maxIpLength = 0xffff;
+
 /** Extension headers of IPv6 that may stand before a transport header (RFC 8200, 4). */
 const extension = { hopByHop: 0, routing: 43, fragment: 44, destination: 60 } as const;
 
@@ -37,14 +43,15 @@ export class IpHeader {
   /** Finds the header of the frame that begins with `length` bytes at the start of `bytes`; false where it is none that is whole. */
   find(bytes: Uint8Array, length: number): boolean {
     const at = typeOffset(bytes);
-    return this.findAt(bytes, at + 2, length, read16(bytes, at));
+    const type = read16(bytes, at);
+    const version = type === etherType.ipv4 ? 4 : type === etherType.ipv6 ? 6 : 0;
+    return this.findAt(bytes, length, at + 2, version);
   }
 
-  /** Finds the header at `start`, which `type` announces as one of the two versions. */
-  findAt(bytes: Uint8Array, start: number, length: number, type: number): boolean {
+  /** Finds the header of this version at `start`. */
+  findAt(bytes: Uint8Array, length: number, start: number, version: number): boolean {
     this.start = start;
-    if (type === etherType.ipv4) return this.findIpv4(bytes, length);
-    return type === etherType.ipv6 && this.findIpv6(bytes, length);
+    return version === 4 ? this.findIpv4(bytes, length) : version === 6 && this.findIpv6(bytes, length);
   }
 
   private findIpv4(bytes: Uint8Array, length: number): boolean {

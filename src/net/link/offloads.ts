@@ -18,6 +18,10 @@ export const offload = {
   udpL4v4: 32,
   /** UDP over IPv6 that is still to be cut into datagrams (VIRTIO_NET_F_GUEST_USO6). */
   udpL4v6: 64,
+  /** One of these in a UDP tunnel (VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO). */
+  tunnel: 128,
+  /** A tunnel whose own UDP checksum is still to be filled in (VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM). */
+  tunnelChecksum: 256,
 } as const;
 
 export const allOffloads = Object.values(offload).reduce((all, one) => all | one, 0);
@@ -32,16 +36,27 @@ const ofGsoType: Readonly<Record<number, number>> = {
   [gsoType.udp]: offload.udp,
 };
 
+const udpL4OfVersion: Readonly<Record<number, number>> = { 4: offload.udpL4v4, 6: offload.udpL4v6 };
+
 /** The set of what a receiver must be able to receive to take the frame as it is. */
 export function neededOffloads(frame: Frame): number {
   const checksum = frame.needsChecksum ? offload.checksum : 0;
-  if (frame.gso === gsoType.none) return checksum;
-  const cut = frame.gso === gsoType.udpL4 ? udpL4Offload(frame.head()) : (ofGsoType[frame.gso] ?? impossible);
-  return checksum | cut | (frame.gsoEcn ? offload.ecn : 0);
+  if (frame.gso === gsoType.none) return frame.tunnel === 0 ? checksum : impossible;
+  const cut = frame.gso === gsoType.udpL4 ? udpL4OfVersion[versionOf(frame)] : ofGsoType[frame.gso];
+  const ecn = frame.gsoEcn ? offload.ecn : 0;
+  return checksum | (cut ?? impossible) | ecn | tunnelOffloads(frame);
 }
 
-function udpL4Offload(head: Uint8Array): number {
+/** Of the IP packet that is to be cut. */
+function versionOf(frame: Frame): number {
+  if (frame.tunnel !== 0) return frame.tunnel;
+  const head = frame.head();
   const type = read16(head, typeOffset(head));
-  if (type === etherType.ipv4) return offload.udpL4v4;
-  return type === etherType.ipv6 ? offload.udpL4v6 : impossible;
+  if (type === etherType.ipv4) return 4;
+  return type === etherType.ipv6 ? 6 : 0;
+}
+
+function tunnelOffloads(frame: Frame): number {
+  if (frame.tunnel === 0) return 0;
+  return offload.tunnel | (frame.tunnelChecksum ? offload.tunnelChecksum : 0);
 }

@@ -47,7 +47,9 @@ export class Segments {
   start(frame: Frame, offloads: number): boolean {
     this.source = frame;
     this.index = 0;
-    this.division = this.divisions[frame.gso];
+    // The contents of a tunnel can be cut, but neither fragmented nor left as they are (virtio 5.1.6.2.2).
+    const division = this.divisions[frame.gso];
+    this.division = frame.tunnel === 0 || division === this.cut ? division : undefined;
     this.count = this.division?.start(frame, offloads) ?? 0;
     return this.count > 0;
   }
