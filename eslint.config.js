@@ -9,10 +9,12 @@ const layers = {
   'net-link': [],
   net: ['virtio', 'net-link'],
   fabric: ['virtio', 'net-link'],
+  driver: [],
   'hosts-v86': ['virtio', 'pci', 'net', 'net-link'],
   vm: ['virtio', 'net', 'net-link', 'fabric', 'hosts-v86'],
-  cli: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'hosts-v86', 'vm'],
-  web: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'hosts-v86', 'vm'],
+  lab: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm'],
+  cli: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm', 'lab'],
+  web: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm', 'lab'],
 };
 
 export default tseslint.config(
@@ -46,7 +48,10 @@ export default tseslint.config(
       'boundaries/elements': [
         { type: 'net-link', pattern: 'src/net/link' },
         { type: 'hosts-v86', pattern: 'src/hosts/v86' },
-        ...['virtio', 'pci', 'net', 'fabric', 'vm', 'cli', 'web'].map((type) => ({ type, pattern: `src/${type}` })),
+        ...['virtio', 'pci', 'net', 'fabric', 'driver', 'lab', 'vm', 'cli', 'web'].map((type) => ({
+          type,
+          pattern: `src/${type}`,
+        })),
       ],
     },
     rules: {

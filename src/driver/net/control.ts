@@ -1,0 +1,91 @@
+import { DeviceError, until } from '../machine.js';
+import type { Queue } from '../queue.js';
+import type { Element } from '../ring.js';
+import type { Transport } from '../transport.js';
+import { ack, joined, type Command } from './commands.js';
+
+/** What the device answered to a command. */
+export interface Answer {
+  /** One of `ack`; a byte that the device did not write is 0xff. */
+  readonly ack: number;
+  /** What it wrote into the command-specific data, and into the result. */
+  readonly answer: Uint8Array;
+  readonly result: Uint8Array;
+}
+
+/** How a command's elements are laid out; it must not matter to a modern device (virtio 2.7.4). */
+export interface CommandLayout {
+  /** Lengths of all device-readable elements but the last; [2] puts class and command into one of their own. */
+  readonly cuts?: readonly number[];
+  readonly indirect?: boolean;
+}
+
+const notWritten = 0xff;
+
+/** The control queue. Commands are sent one by one. */
+export class ControlQueue {
+  readonly queue: Queue;
+  private readonly transport: Transport;
+
+  constructor(transport: Transport, queue: Queue) {
+    this.transport = transport;
+    this.queue = queue;
+  }
+
+  /**
+   * Sends a command and waits for its answer.
+   * @throws TimeoutError when there is none
+   */
+  async send(command: Command, layout: CommandLayout = {}): Promise<Answer> {
+    const { memory } = this.transport;
+    const bytes = joined(Uint8Array.of(command.kind, command.command), command.data);
+    const address = await memory.store(bytes);
+    const { answerBytes, resultBytes } = command;
+    const written = answerBytes + 1 + resultBytes;
+    const reply = await memory.store(new Uint8Array(written).fill(notWritten));
+    const elements = [...cut(address, bytes.length, layout.cuts ?? [2]), ...replyElements(reply, command)];
+    const id = await this.queue.add(elements, layout.indirect ? { indirect: true } : {});
+    await this.queue.kick();
+    const used = await until(this.transport.card.machine, 'answer to a command', async () => {
+      return (await this.queue.collect()).at(0);
+    });
+    if (used.id !== id) throw new DeviceError(`the control queue gave back buffer ${used.id} for ${id}`);
+    const answer = await memory.machine.readBytes(reply, written);
+    memory.free(address);
+    memory.free(reply);
+    return { ack: answer[answerBytes], answer: answer.slice(0, answerBytes), result: answer.slice(answerBytes + 1) };
+  }
+
+  /**
+   * Sends a command that has to succeed.
+   * @throws DeviceError when the device answers anything but VIRTIO_NET_OK
+   */
+  async must(command: Command): Promise<Answer> {
+    const answer = await this.send(command);
+    if (answer.ack !== ack.ok) {
+      throw new DeviceError(`command ${command.kind}.${command.command} was answered ${answer.ack}`);
+    }
+    return answer;
+  }
+}
+
+function replyElements(address: number, { answerBytes, resultBytes }: Command): Element[] {
+  const lengths = [answerBytes, 1, resultBytes];
+  const elements = lengths.map((length, i) => {
+    return { address: address + lengths.slice(0, i).reduce((sum, each) => sum + each, 0), length, writable: true };
+  });
+  return elements.filter(({ length }) => length > 0);
+}
+
+/** Device-readable elements of these lengths, and one with the rest. */
+export function cut(address: number, length: number, cuts: readonly number[]): Element[] {
+  const elements: Element[] = [];
+  let at = 0;
+  for (const size of cuts) {
+    if (at + size >= length) break;
+    elements.push({ address: address + at, length: size, writable: false });
+    at += size;
+  }
+  elements.push({ address: address + at, length: length - at, writable: false });
+  return elements;
+}

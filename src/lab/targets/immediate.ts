@@ -1,0 +1,43 @@
+import type { Machine, Range, Width } from '../../driver/machine.js';
+
+/** A machine in this process: every access is done when its call returns. The members mean what `Machine` says. */
+export interface ImmediateMachine {
+  readonly name: string;
+  readonly ram: Range;
+  readonly memoryWindow: Range;
+  readonly portWindow: Range;
+  readPort(port: number, width: Width): number;
+  writePort(port: number, width: Width, value: number): void;
+  read(address: number, width: Width): number;
+  write(address: number, width: Width, value: number): void;
+  /** RAM, to look at and to change during the call. */
+  bytes(address: number, length: number): Uint8Array;
+  lineAsserted(): boolean;
+  settle(): Promise<void>;
+  advance(milliseconds: number): Promise<void>;
+}
+
+/** The same machine behind the interface that drivers know. */
+export function machineFrom(machine: ImmediateMachine): Machine {
+  const { name, ram, memoryWindow, portWindow } = machine;
+  return {
+    name,
+    ram,
+    memoryWindow,
+    portWindow,
+    readPort: (port, width) => attempt(() => machine.readPort(port, width)),
+    writePort: (port, width, value) => attempt(() => machine.writePort(port, width, value)),
+    read: (address, width) => attempt(() => machine.read(address, width)),
+    write: (address, width, value) => attempt(() => machine.write(address, width, value)),
+    readBytes: (address, length) => attempt(() => machine.bytes(address, length).slice()),
+    writeBytes: (address, bytes) => attempt(() => machine.bytes(address, bytes.length).set(bytes)),
+    lineAsserted: () => attempt(() => machine.lineAsserted()),
+    settle: () => machine.settle(),
+    advance: (milliseconds) => machine.advance(milliseconds),
+  };
+}
+
+/** What the work throws becomes a rejection. */
+function attempt<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(work()));
+}

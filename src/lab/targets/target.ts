@@ -1,0 +1,37 @@
+import type { Machine } from '../../driver/machine.js';
+
+/** A frame at the outer end of a card. */
+export interface WireFrame {
+  readonly bytes: Uint8Array;
+  /** The queue pair that it was sent on, where the wire can tell. */
+  readonly pair?: number;
+  /** What the card leaves to whoever receives the frame, where the wire can carry that. */
+  readonly offload?: Offload;
+}
+
+/** The meaning of a packet header, at the outer end. */
+export interface Offload {
+  /** The checksum from `checksumStart` on is still to be filled in at `checksumStart + checksumOffset`. */
+  readonly needsChecksum: boolean;
+  readonly checksumStart: number;
+  readonly checksumOffset: number;
+  /** `gso_type` of the packet header without its ECN bit, and `gso_size`. */
+  readonly gsoType: number;
+  readonly gsoSize: number;
+  readonly ecn: boolean;
+}
+
+/** The outer end of a card. */
+export interface Wire {
+  /** Sends frames to the card, in this order. */
+  send(...frames: readonly Uint8Array[]): Promise<void>;
+  /** The frames that came from the card since the last time. */
+  take(): Promise<WireFrame[]>;
+}
+
+/** A machine with a virtio network card, and the outer end of that card. */
+export interface Target {
+  readonly machine: Machine;
+  readonly wire: Wire;
+  close(): Promise<void>;
+}

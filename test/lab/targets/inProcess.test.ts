@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+
+import { inProcess } from '../../../src/lab/targets/inProcess.js';
+import { describeTarget } from './script.js';
+
+describe('our card without an emulator', () => {
+  describeTarget(
+    () => Promise.resolve(inProcess()),
+    ['plain', 'intx', 'window', 'chained', 'indirect', 'events', 'merged'],
+  );
+});

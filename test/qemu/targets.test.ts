@@ -1,0 +1,26 @@
+import { describe } from 'vitest';
+
+import { qemu } from '../../src/lab/targets/qemu.node.js';
+import { describeTarget } from '../lab/targets/script.js';
+
+describe("QEMU's card", () => {
+  describeTarget(
+    () => qemu({ properties: { packed: true } }),
+    [
+      'plain',
+      'intx',
+      'window',
+      'chained',
+      'indirect',
+      'events',
+      'merged',
+      'packed',
+      'packedEvents',
+      'packedIndirect',
+      'packedMerged',
+      'legacy',
+      'legacyMerged',
+    ],
+    'forgotten',
+  );
+});
