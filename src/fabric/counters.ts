@@ -17,6 +17,8 @@ export interface FabricLaneCounters {
   filtered: number;
   /** Frames for this lane that the card itself dropped; it has counted the reason. */
   refused: number;
+  /** Frames that the receiver could not take as they were, and got as so many segments or with a checksum filled in. */
+  segments: number;
   /** Times a sender was told `full` on account of this lane. */
   toldFull: number;
   /** What waits in the backlog of this lane now, and the most that ever did. */
@@ -43,6 +45,7 @@ export function newFabricLaneCounters(): FabricLaneCounters {
     floodCopies: 0,
     filtered: 0,
     refused: 0,
+    segments: 0,
     toldFull: 0,
     waitingFrames: 0,
     waitingBytes: 0,

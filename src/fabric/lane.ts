@@ -1,6 +1,8 @@
 import { countDrop, type DropReason } from '../net/link/counters.js';
 import type { Frame } from '../net/link/frame.js';
+import { neededOffloads } from '../net/link/offloads.js';
 import { Sent, type Port } from '../net/link/port.js';
+import { Segments } from '../net/link/segments.js';
 import type { Clock } from '../virtio/clock.js';
 import { Backlog } from './backlog.js';
 import { newFabricLaneCounters, snapshot, type FabricLaneCounters } from './counters.js';
@@ -33,6 +35,9 @@ export interface Sender {
  * when that has no room for it, its sender is told `full` and queues up. While senders queue, nobody overtakes them: the
  * lane is full to everybody but the one whose turn it is, so that each sender's frames keep their order whatever their
  * sizes, and none starves.
+ *
+ * What a frame still asks for and the receiver can't do is done here, once, at the edge: its segments go to the receiver
+ * one by one, and where it has no more room, the frame waits with the segments that it still has.
  */
 export class Lane {
   private readonly owner: LaneOwner;
@@ -48,6 +53,12 @@ export class Lane {
   private accepted = 0;
   private running = false;
   private wanted = 0;
+
+  private readonly segments = new Segments();
+  /** How many segments of the frame that waits longest the receiver has already. */
+  private segmentsTaken = 0;
+  /** Segments of a frame that does not wait are on their way. */
+  private cutting = false;
   /** The receiver took nothing for a whole deadline: until it does, nothing waits for it, or senders' rings would fill. */
   private stalled = false;
   /** When the receiver last took something out of the backlog, in milliseconds. */
@@ -63,10 +74,12 @@ export class Lane {
 
   /** A frame for this lane's receiver alone. `full` leaves it with its sender, who is invited when it may come again. */
   offer(frame: Frame, from: Sender): Sent {
-    const inTurn = this.senders.length === 0 || this.turn === from;
+    const inTurn = !this.cutting && (this.senders.length === 0 || this.turn === from);
     const sent = inTurn ? this.accept(frame) : Sent.full;
     if (sent !== Sent.full) {
       this.accepted++;
+      // Whoever came while segments were on their way was sent to wait, and there may be room.
+      if (this.senders.length > 0) this.room();
       return sent;
     }
     this.counters.toldFull++;
@@ -77,7 +90,7 @@ export class Lane {
 
   /** One of several copies of a frame: it is lost where there is no room for it, since its sender can't send it to some. */
   offerCopy(frame: Frame): void {
-    if (this.accept(frame) === Sent.full) this.drop('backlogFull');
+    if (this.cutting || this.accept(frame) === Sent.full) this.drop('backlogFull');
   }
 
   /** The receiver has room, or is gone: what waits goes to it, then the senders who wait may send again. */
@@ -107,6 +120,7 @@ export class Lane {
     while (this.due() <= now) {
       this.drop('deadline');
       this.backlog.shift();
+      this.segmentsTaken = 0;
     }
     this.room();
   }
@@ -158,14 +172,17 @@ export class Lane {
     return Sent.taken;
   }
 
+  /** To the receiver; on the answer `full` the frame is to wait, with as many segments taken as it has. */
   private deliver(frame: Frame, lane: number): Sent {
     const receiver = this.owner.peer;
     if (!receiver) {
+      this.segmentsTaken = 0;
       this.drop('unconnected');
       return Sent.dropped;
     }
-    const sent = receiver.send(frame, lane);
-    if (sent === Sent.full) return sent;
+    const whole = this.segmentsTaken === 0 && (neededOffloads(frame) & ~receiver.offloads) === 0;
+    const sent = whole ? receiver.send(frame, lane) : this.deliverSegments(frame, lane, receiver);
+    if (sent === undefined || sent === Sent.full) return sent ?? Sent.dropped;
     this.stalled = false;
     if (sent === Sent.dropped) {
       this.counters.refused++;
@@ -175,6 +192,37 @@ export class Lane {
     this.counters.outBytes += frame.length;
     this.owner.delivered();
     return sent;
+  }
+
+  /** The segments that the receiver does not have yet. Undefined for a frame that can't be cut, which is dropped. */
+  private deliverSegments(frame: Frame, lane: number, receiver: Port): Sent | undefined {
+    const { segments } = this;
+    if (!segments.start(frame, receiver.offloads)) {
+      this.drop('badOffload');
+      return undefined;
+    }
+    const before = this.segmentsTaken;
+    segments.index = before;
+    let answer: Sent = Sent.taken;
+    this.cutting = true;
+    for (let segment = segments.next(); segment; segment = segments.next()) {
+      const sent = receiver.send(segment, lane);
+      if (sent === Sent.full) {
+        answer = sent;
+        break;
+      }
+      this.segmentsTaken++;
+      this.counters.segments++;
+      this.owner.delivered();
+      if (sent === Sent.dropped) answer = sent;
+    }
+    this.cutting = false;
+    if (this.segmentsTaken > before) {
+      this.stalled = false;
+      this.progress = this.clock.now();
+    }
+    if (answer !== Sent.full) this.segmentsTaken = 0;
+    return answer;
   }
 
   private drain(): void {

@@ -1,45 +1,42 @@
-import { countDrop } from '../net/link/counters.js';
 import type { Frame } from '../net/link/frame.js';
+import { allOffloads } from '../net/link/offloads.js';
 import { Sent, type Port } from '../net/link/port.js';
-import { newFabricLaneCounters, snapshot, type FabricLaneCounters, type FabricPortCounters } from './counters.js';
+import type { Clock } from '../virtio/clock.js';
+import type { FabricPortCounters } from './counters.js';
+import { Lane, type LaneLimits, type LaneOwner, type Sender } from './lane.js';
+import { Lanes } from './lanes.js';
 
-/**
- * A port whose card receives what it sends. Nothing is kept here: `full` is the answer of the card's own receiving lane,
- * and its room is the sender's room. A lane that was full stays so until then, so that no frame overtakes a larger one.
- */
-export class Loopback implements Port {
+/** Nothing waits here for anybody but its own sender, who has a deadline of his own. */
+const standing: Clock = { now: () => 0, after: () => () => undefined };
+
+/** One frame waits at most: that of which the card took some segments and had no buffers for the rest. */
+const limits: LaneLimits = { backlogFrames: 1, backlogBytes: 1 << 17, deadline: Infinity };
+
+/** A port whose card receives what it sends, lane by lane as the card steers it. */
+export class Loopback implements Port, LaneOwner, Sender {
   readonly name: string;
-  private peer: Port | undefined;
-  private readonly full: boolean[] = [];
-  private readonly used: FabricLaneCounters[] = [];
+  readonly listening = true;
+  readonly offloads = allOffloads;
+  peer: Port | undefined;
+  private readonly all = new Lanes((index) => new Lane(this, index, standing, limits));
 
   constructor(name = 'loopback') {
     this.name = name;
   }
 
-  readonly listening = true;
-  /** Any number of lanes: these are as many as were met. */
   get lanes(): number {
-    return Math.max(1, this.used.length);
+    return this.all.count;
   }
 
   steer(frame: Frame): number {
-    this.lane(frame.lane);
+    this.all.at(frame.lane);
     return frame.lane;
   }
 
   send(frame: Frame, lane: number): Sent {
-    const source = this.lane(lane);
-    const to = this.peer?.steer(frame) ?? lane;
-    const target = this.lane(to);
-    const sent = this.pass(frame, to, target);
-    if (sent === Sent.full) {
-      this.full[to] = true;
-      target.toldFull++;
-      return sent;
-    }
-    source.inFrames++;
-    source.inBytes += frame.length;
+    const source = this.all.at(lane);
+    const sent = this.all.at(this.peer?.steer(frame) ?? lane).offer(frame, this);
+    if (sent !== Sent.full) source.countIn(frame);
     return sent;
   }
 
@@ -48,36 +45,33 @@ export class Loopback implements Port {
   }
 
   room(): void {
-    this.full.fill(false);
-    this.peer?.room();
+    this.all.room();
+    this.flush();
   }
 
   attach(peer: Port | undefined): void {
+    if (peer === this.peer) return;
+    if (this.peer) {
+      this.peer = undefined;
+      this.room();
+    }
     this.peer = peer;
-    this.full.fill(false);
+  }
+
+  invite(): void {
+    this.peer?.room();
+  }
+
+  delivered(): void {
+    // The card flushes at the end of each burst that it sends.
+  }
+
+  waiting(): void {
+    // Without a deadline there is nothing to watch.
   }
 
   /** A plain copy of the counters. */
   counters(): FabricPortCounters {
-    return { name: this.name, lanes: this.used.map(snapshot) };
-  }
-
-  private pass(frame: Frame, to: number, target: FabricLaneCounters): Sent {
-    if (!this.peer) {
-      countDrop(target, 'unconnected');
-      return Sent.dropped;
-    }
-    const sent = this.full[to] ? Sent.full : this.peer.send(frame, to);
-    if (sent === Sent.dropped) target.refused++;
-    if (sent === Sent.taken) {
-      target.outFrames++;
-      target.outBytes += frame.length;
-    }
-    return sent;
-  }
-
-  private lane(index: number): FabricLaneCounters {
-    while (this.used.length <= index) this.used.push(newFabricLaneCounters());
-    return this.used[index];
+    return this.all.counters(this.name);
   }
 }

@@ -1,7 +1,9 @@
 import type { Frame } from '../net/link/frame.js';
+import { allOffloads } from '../net/link/offloads.js';
 import type { Port, Sent } from '../net/link/port.js';
 import type { FabricPortCounters } from './counters.js';
 import type { Lane, LaneOwner, Sender } from './lane.js';
+import { Lanes } from './lanes.js';
 import type { Switch } from './switch.js';
 
 /** A port of a switch. Its lanes are those of the card that is connected to it. */
@@ -11,30 +13,36 @@ export class SwitchPort implements Port, LaneOwner, Sender {
   peer: Port | undefined;
   /** The card took frames since its last flush. */
   dirty = false;
-  /** The lanes that were used so far. */
-  readonly used: Lane[] = [];
+  readonly offloads = allOffloads;
 
   private readonly owner: Switch;
+  private readonly all: Lanes;
   private removed = false;
 
   constructor(owner: Switch, name: string) {
     this.owner = owner;
     this.name = name;
+    this.all = new Lanes((index) => owner.newLane(this, index));
   }
 
   readonly listening = true;
-  /** The switch works on any number of lanes: these are as many as it has met. */
+
   get lanes(): number {
-    return Math.max(1, this.used.length);
+    return this.all.count;
+  }
+
+  /** The lanes that were used so far. */
+  get used(): readonly Lane[] {
+    return this.all.used;
   }
 
   steer(frame: Frame): number {
-    this.lane(frame.lane);
+    this.all.at(frame.lane);
     return frame.lane;
   }
 
   send(frame: Frame, lane: number): Sent {
-    return this.owner.relay(frame, this, this.lane(lane));
+    return this.owner.relay(frame, this, this.all.at(lane));
   }
 
   flush(): void {
@@ -42,7 +50,7 @@ export class SwitchPort implements Port, LaneOwner, Sender {
   }
 
   room(): void {
-    for (const lane of this.used) lane.room();
+    this.all.room();
     this.owner.flush();
   }
 
@@ -95,15 +103,10 @@ export class SwitchPort implements Port, LaneOwner, Sender {
 
   /** A plain copy of the counters; they can still be read after the port was removed. */
   counters(): FabricPortCounters {
-    return { name: this.name, lanes: this.used.map((lane) => lane.snapshot()) };
+    return this.all.counters(this.name);
   }
 
   private laneOf(frame: Frame): Lane {
-    return this.lane(this.peer?.steer(frame) ?? 0);
-  }
-
-  private lane(index: number): Lane {
-    while (this.used.length <= index) this.used.push(this.owner.newLane(this, this.used.length));
-    return this.used[index];
+    return this.all.at(this.peer?.steer(frame) ?? 0);
   }
 }

@@ -10,14 +10,18 @@ import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
 import { typeOffset } from './link/ethernet.js';
+import { PacketHeader } from './header.js';
 import { ethernetHeaderBytes, type Frame } from './link/frame.js';
+import { neededOffloads } from './link/offloads.js';
+import { wireLength } from './link/transport.js';
 import { formatMac } from './mac.js';
+import { guestOffloads, offloadsOf, receiveOffloads } from './offloads.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
 import { ReceiveLane } from './receive.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
 import { AutomaticSteering } from './steering.js';
-import { TransmitLane, type FrameOut, type HeldState } from './transmit.js';
+import { TransmitLane, type HeldState, type TransmitCard } from './transmit.js';
 
 /** Length of the type field of an Ethernet header. */
 const typeBytes = 2;
@@ -53,6 +57,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private readonly receivers: (ReceiveLane | undefined)[];
   private readonly transmitters: (TransmitLane | undefined)[];
   private control: ControlQueue | undefined;
+  private header: PacketHeader | undefined;
+  /** The offloads of packets received that are on, as features. */
+  private guestOffloads: Features = 0n;
+  private restoredOffloads: Features | undefined;
+  /** The same as bits of `offload`. */
+  private receivable = 0;
   /** Pairs that received frames since the last flush. */
   private readonly received: number[] = [];
   /** By pair: packets that were held when the card was saved. */
@@ -91,6 +101,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** The pairs in use, which the driver sets with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
   get lanes(): number {
     return this.pairs;
+  }
+
+  get offloads(): number {
+    return this.receivable;
   }
 
   get listening(): boolean {
@@ -133,6 +147,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   activate(activation: Activation): void {
     this.active = activation;
     this.coalescing.activate(activation, this.controlIndex);
+    this.useOffloads(this.restoredOffloads ?? activation.features & guestOffloads);
+    this.restoredOffloads = undefined;
     this.guard(() => {
       activation.queues.forEach((queue, index) => {
         if (queue) this.takeQueue(index, queue);
@@ -172,12 +188,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.cancelDeadline = undefined;
     for (const transmitter of this.transmitters) transmitter?.abandon();
     this.active = undefined;
+    this.header = undefined;
     this.failed = false;
     this.receivers.fill(undefined);
     this.transmitters.fill(undefined);
     this.control = undefined;
     this.received.length = 0;
     this.restoredHeld = [];
+    this.restoredOffloads = undefined;
+    this.useOffloads(0n);
     this.pairs = 1;
     this.steering.reset();
     this.coalescing.reset();
@@ -229,6 +248,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       flows: this.steering.save(),
       coalescing: this.coalescing.save(),
       failed: this.failed,
+      guestOffloads: this.guestOffloads.toString(16),
     };
   }
 
@@ -241,6 +261,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.steering.restore(state.flows);
     this.coalescing.restore(state.coalescing);
     this.failed = state.failed;
+    this.restoredOffloads = BigInt(`0x${state.guestOffloads}`);
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
 
@@ -253,6 +274,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** Puts to work a queue that was not yet. */
   private takeQueue(index: number, queue: ActiveQueue): void {
     const { memory, features } = this.active!;
+    const header = (this.header ??= new PacketHeader(features));
     const pair = index >>> 1;
     // Without multiqueue there is none behind the control queue.
     if (index > this.controlIndex) return;
@@ -260,10 +282,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
     } else if (index % 2 === 0) {
       const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
-      this.receivers[pair] ??= new ReceiveLane(queue, memory, mergeable, this.counters[pair]);
+      this.receivers[pair] ??= new ReceiveLane(queue, memory, header, mergeable, this.counters[pair]);
     } else {
-      const out: FrameOut = (frame, again) => this.out(frame, again);
-      this.transmitters[pair] ??= new TransmitLane(pair, queue, memory, this.counters[pair], out);
+      const card: TransmitCard = {
+        memory,
+        header,
+        out: (frame, again) => this.out(frame, again),
+        violation: (fault) => this.onFault(fault, false),
+      };
+      this.transmitters[pair] ??= new TransmitLane(pair, queue, this.counters[pair], card);
     }
   }
 
@@ -286,6 +313,19 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.mac.set(mac);
     this.onConfigChange(true);
     return true;
+  }
+
+  /** VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET; frames that wait are finished as it is now. */
+  setGuestOffloads(bits: Features): boolean {
+    // Nothing is negotiated but what this card knows, and so offloads that it does not know are refused too.
+    if (bits & ~(this.active!.features & guestOffloads)) return false;
+    this.useOffloads(bits);
+    return true;
+  }
+
+  private useOffloads(bits: Features): void {
+    this.guestOffloads = bits;
+    this.receivable = offloadsOf(bits, receiveOffloads);
   }
 
   /**
@@ -368,9 +408,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (!this.active) return 'notReady';
     if (!this.config.linkUp) return 'linkDown';
     if (frame.length < ethernetHeaderBytes) return 'runt';
+    if (neededOffloads(frame) & ~this.offloads) return 'offload';
     if (!hasFeature(this.active.features, VIRTIO_NET_F_MTU)) return undefined;
     // The MTU counts neither the Ethernet header nor the VLAN tags in it.
-    const payload = frame.length - typeOffset(frame.head()) - typeBytes;
+    const payload = wireLength(frame) - typeOffset(frame.head()) - typeBytes;
     return payload > this.settings.mtu ? 'tooLong' : undefined;
   }
 

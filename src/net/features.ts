@@ -1,11 +1,31 @@
 import { ringFeatures, type Feature, type Features } from '../virtio/features.js';
 
 const controlQueue = [['VIRTIO_NET_F_CTRL_VQ']] as const;
+const checksum = [['VIRTIO_NET_F_CSUM']] as const;
+const guestChecksum = [['VIRTIO_NET_F_GUEST_CSUM']] as const;
+const hostTso = [['VIRTIO_NET_F_HOST_TSO4', 'VIRTIO_NET_F_HOST_TSO6']] as const;
+const guestTso = [['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_GUEST_TSO6']] as const;
 
 /** What this network card knows, by bit (virtio 5.1.3), with what each feature requires (5.1.3.1). */
 export const netFeatures = [
+  { name: 'VIRTIO_NET_F_CSUM', bit: 0, dependsOn: [], spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_GUEST_CSUM', bit: 1, dependsOn: [], spec: '5.1.6.4' },
+  {
+    name: 'VIRTIO_NET_F_CTRL_GUEST_OFFLOADS',
+    bit: 2,
+    dependsOn: controlQueue,
+    spec: '5.1.6.5.8',
+  },
   { name: 'VIRTIO_NET_F_MTU', bit: 3, dependsOn: [], spec: '5.1.3, 5.1.4' },
   { name: 'VIRTIO_NET_F_MAC', bit: 5, dependsOn: [], spec: '5.1.3, 5.1.5' },
+  { name: 'VIRTIO_NET_F_GUEST_TSO4', bit: 7, dependsOn: guestChecksum, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_GUEST_TSO6', bit: 8, dependsOn: guestChecksum, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_GUEST_ECN', bit: 9, dependsOn: guestTso, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_GUEST_UFO', bit: 10, dependsOn: guestChecksum, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_HOST_TSO4', bit: 11, dependsOn: checksum, spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_HOST_TSO6', bit: 12, dependsOn: checksum, spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_HOST_ECN', bit: 13, dependsOn: hostTso, spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_HOST_UFO', bit: 14, dependsOn: checksum, spec: '5.1.6.2' },
   { name: 'VIRTIO_NET_F_MRG_RXBUF', bit: 15, dependsOn: [], spec: '5.1.6.3, 5.1.6.4' },
   { name: 'VIRTIO_NET_F_STATUS', bit: 16, dependsOn: [], spec: '5.1.4, 5.1.5' },
   { name: 'VIRTIO_NET_F_CTRL_VQ', bit: 17, dependsOn: [], spec: '5.1.6.5' },
@@ -13,15 +33,41 @@ export const netFeatures = [
   { name: 'VIRTIO_NET_F_CTRL_MAC_ADDR', bit: 23, dependsOn: controlQueue, spec: '5.1.6.5.2' },
   { name: 'VIRTIO_NET_F_VQ_NOTF_COAL', bit: 52, dependsOn: controlQueue, spec: '5.1.6.5.9' },
   { name: 'VIRTIO_NET_F_NOTF_COAL', bit: 53, dependsOn: controlQueue, spec: '5.1.6.5.9' },
+  { name: 'VIRTIO_NET_F_GUEST_USO4', bit: 54, dependsOn: guestChecksum, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_GUEST_USO6', bit: 55, dependsOn: guestChecksum, spec: '5.1.6.4' },
+  { name: 'VIRTIO_NET_F_HOST_USO', bit: 56, dependsOn: checksum, spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_GUEST_HDRLEN', bit: 59, dependsOn: [], spec: '5.1.6.2' },
+  {
+    name: 'VIRTIO_NET_F_RSC_EXT',
+    bit: 61,
+    dependsOn: hostTso,
+    spec: '5.1.6.4',
+    offeredByDefault: false,
+  },
   ...ringFeatures,
 ] as const satisfies readonly Feature[];
 
 export type NetFeatureName = (typeof netFeatures)[number]['name'];
 
+export const VIRTIO_NET_F_CSUM: Features = 1n << 0n;
+export const VIRTIO_NET_F_GUEST_CSUM: Features = 1n << 1n;
+export const VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: Features = 1n << 2n;
 export const VIRTIO_NET_F_MTU: Features = 1n << 3n;
+export const VIRTIO_NET_F_GUEST_TSO4: Features = 1n << 7n;
+export const VIRTIO_NET_F_GUEST_TSO6: Features = 1n << 8n;
+export const VIRTIO_NET_F_GUEST_ECN: Features = 1n << 9n;
+export const VIRTIO_NET_F_GUEST_UFO: Features = 1n << 10n;
+export const VIRTIO_NET_F_HOST_TSO4: Features = 1n << 11n;
+export const VIRTIO_NET_F_HOST_TSO6: Features = 1n << 12n;
+export const VIRTIO_NET_F_HOST_ECN: Features = 1n << 13n;
+export const VIRTIO_NET_F_HOST_UFO: Features = 1n << 14n;
 export const VIRTIO_NET_F_MRG_RXBUF: Features = 1n << 15n;
 export const VIRTIO_NET_F_CTRL_VQ: Features = 1n << 17n;
 export const VIRTIO_NET_F_MQ: Features = 1n << 22n;
 export const VIRTIO_NET_F_CTRL_MAC_ADDR: Features = 1n << 23n;
 export const VIRTIO_NET_F_VQ_NOTF_COAL: Features = 1n << 52n;
 export const VIRTIO_NET_F_NOTF_COAL: Features = 1n << 53n;
+export const VIRTIO_NET_F_GUEST_USO4: Features = 1n << 54n;
+export const VIRTIO_NET_F_GUEST_USO6: Features = 1n << 55n;
+export const VIRTIO_NET_F_HOST_USO: Features = 1n << 56n;
+export const VIRTIO_NET_F_RSC_EXT: Features = 1n << 61n;

@@ -1,22 +1,119 @@
+import { hasFeature, type Features } from '../virtio/features.js';
+import { VIRTIO_NET_F_RSC_EXT } from './features.js';
 import { gsoType, type Frame } from './link/frame.js';
+import { neededOffloads } from './link/offloads.js';
+import { headersEnd } from './link/transport.js';
+import { offloadsOf, transmitOffloads } from './offloads.js';
 
-/** Length of `struct virtio_net_hdr` in bytes, with `num_buffers`, as VERSION_1 has it always (virtio 5.1.6). */
-export const headerBytes = 12;
+/** Offsets in `struct virtio_net_hdr` (virtio 5.1.6); fields of more than one byte are little-endian. */
+const field = {
+  flags: 0,
+  gsoType: 1,
+  headerLength: 2,
+  gsoSize: 4,
+  checksumStart: 6,
+  checksumOffset: 8,
+  numBuffers: 10,
+} as const;
 
-const field = { flags: 0, gsoType: 1, numBuffers: 10 } as const;
-const flag = { needsChecksum: 1 } as const;
+/** Bits of `flags`; others mean nothing to this card and are not looked at (5.1.6.2.2). */
+const flag = { needsChecksum: 1, rscInfo: 4 } as const;
 
-/** Whether the packet header asks for a checksum or for segmentation. */
-export function asksForOffload(header: Uint8Array): boolean {
-  return (header[field.flags] & flag.needsChecksum) !== 0 || header[field.gsoType] !== gsoType.none;
+/** Beside the kind of segmentation in `gso_type`: the segments carry explicit congestion notification. */
+const gsoEcn = 0x80;
+
+/** Of the field that the checksum goes into. */
+const checksumBytes = 2;
+
+/** Why a packet header can't be followed. */
+export interface HeaderFault {
+  /** It asks for what was not negotiated; otherwise it contradicts itself or its packet. */
+  readonly notNegotiated: boolean;
+  readonly detail: string;
 }
 
-/**
- * Fills in the header of a packet for the driver. Without the offload features all but the number of buffers is zero
- * (5.1.6.4.1).
- */
-export function writeHeader(header: Uint8Array, _frame: Frame, buffers: number): void {
-  header.fill(0);
-  header[field.numBuffers] = buffers & 0xff;
-  header[field.numBuffers + 1] = buffers >>> 8;
+/** The header before each packet, as it was negotiated: `struct virtio_net_hdr` (virtio 5.1.6). */
+export class PacketHeader {
+  /** The header that is being worked on; its length is that of every header. */
+  readonly bytes = new Uint8Array(12);
+  /** What the driver may ask for in packets that it sends. */
+  private readonly allowed: number;
+  /** VIRTIO_NET_F_RSC_EXT: the driver wants to know of how many segments a packet is. */
+  private readonly countsSegments: boolean;
+
+  constructor(features: Features) {
+    this.allowed = offloadsOf(features, transmitOffloads);
+    this.countsSegments = hasFeature(features, VIRTIO_NET_F_RSC_EXT);
+  }
+
+  /** Describes a frame, all of whose bytes it has, as `bytes` says (5.1.6.2); answers what is wrong with it, if anything. */
+  read(frame: Frame): HeaderFault | undefined {
+    const { bytes } = this;
+    frame.needsChecksum = (bytes[field.flags] & flag.needsChecksum) !== 0;
+    const kind = bytes[field.gsoType];
+    if (!frame.needsChecksum && kind === gsoType.none) return undefined;
+    if (frame.needsChecksum) {
+      frame.checksumStart = this.get(field.checksumStart);
+      frame.checksumOffset = this.get(field.checksumOffset);
+    }
+    if (kind !== gsoType.none) {
+      frame.gso = kind & ~gsoEcn;
+      frame.gsoEcn = (kind & gsoEcn) !== 0;
+      frame.gsoSize = this.get(field.gsoSize);
+      frame.headerLength = this.get(field.headerLength);
+    }
+    return this.check(frame, kind);
+  }
+
+  /** Makes `bytes` the header of a frame that the driver gets in this many buffers (5.1.6.4). */
+  write(frame: Frame, buffers: number): void {
+    const { bytes } = this;
+    bytes.fill(0);
+    this.set(field.numBuffers, buffers);
+    if (!frame.needsChecksum) return;
+    bytes[field.flags] = flag.needsChecksum;
+    this.set(field.checksumStart, frame.checksumStart);
+    this.set(field.checksumOffset, frame.checksumOffset);
+    if (frame.gso === gsoType.none) return;
+    bytes[field.gsoType] = frame.gso | (frame.gsoEcn ? gsoEcn : 0);
+    this.set(field.gsoSize, frame.gsoSize);
+    const headers = headersEnd(frame) || frame.headerLength;
+    this.set(field.headerLength, headers);
+    if (!this.countsSegments) return;
+    bytes[field.flags] |= flag.rscInfo;
+    this.set(field.checksumStart, Math.ceil((frame.length - headers) / frame.gsoSize));
+    this.set(field.checksumOffset, 0); // No duplicated acknowledgement is ever merged here.
+  }
+
+  private check(frame: Frame, kind: number): HeaderFault | undefined {
+    const known = frame.gso === gsoType.none ? kind === gsoType.none : kinds.has(frame.gso);
+    if (!known) return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}` };
+    const needed = neededOffloads(frame);
+    if (needed & ~this.allowed)
+      return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}, flags ${this.bytes[field.flags]}` };
+    const wrong = contradiction(frame);
+    return wrong === undefined ? undefined : { notNegotiated: false, detail: wrong };
+  }
+
+  private get(at: number): number {
+    return this.bytes[at] | (this.bytes[at + 1] << 8);
+  }
+
+  private set(at: number, value: number): void {
+    this.bytes[at] = value & 0xff;
+    this.bytes[at + 1] = value >>> 8;
+  }
+}
+
+const kinds: ReadonlySet<number> = new Set(Object.values(gsoType));
+
+/** What in the header does not fit the packet or itself. */
+function contradiction(frame: Frame): string | undefined {
+  if (frame.gso !== gsoType.none) {
+    if (!frame.needsChecksum) return `gso_type is ${frame.gso} without VIRTIO_NET_HDR_F_NEEDS_CSUM`;
+    if (frame.gsoSize === 0) return `gso_type is ${frame.gso} and gso_size is 0`;
+  }
+  const end = frame.checksumStart + frame.checksumOffset + checksumBytes;
+  if (end > frame.length) return `the checksum ends at ${end} in a packet of ${frame.length} bytes`;
+  return undefined;
 }

@@ -4,5 +4,6 @@ export type { NetDeviceOptions } from './options.js';
 export type { NetDeviceState } from './state.js';
 export { dropReasons, type DropReason, type LaneCounters } from './link/counters.js';
 export { Frame, gsoType } from './link/frame.js';
+export { allOffloads, neededOffloads, offload } from './link/offloads.js';
 export { connect, Sent, type Port } from './link/port.js';
 export { formatMac, parseMac } from './mac.js';

@@ -5,7 +5,7 @@ import { DriverFault } from '../virtio/rules.js';
 import { fillChain } from './chainBytes.js';
 import { countDrop, type LaneCounters } from './link/counters.js';
 import type { Frame } from './link/frame.js';
-import { headerBytes, writeHeader } from './header.js';
+import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
 
 const noHeader = new Uint8Array(0);
@@ -20,13 +20,20 @@ export class ReceiveLane {
   private readonly memory: GuestMemory;
   private readonly mergeable: boolean;
   private readonly counters: LaneCounters;
-  private readonly header = new Uint8Array(headerBytes);
+  private readonly header: PacketHeader;
   private readonly chains: DescriptorChain[] = [];
 
   /** @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated */
-  constructor(queue: ActiveQueue, memory: GuestMemory, mergeable: boolean, counters: LaneCounters) {
+  constructor(
+    queue: ActiveQueue,
+    memory: GuestMemory,
+    header: PacketHeader,
+    mergeable: boolean,
+    counters: LaneCounters,
+  ) {
     this.queue = queue;
     this.memory = memory;
+    this.header = header;
     this.mergeable = mergeable;
     this.counters = counters;
     // Buffers are wanted only when there are none: until then the driver need not tell of each.
@@ -37,13 +44,13 @@ export class ReceiveLane {
   receive(frame: Frame): Sent {
     // A smaller frame must not overtake the one that waits.
     if (this.starved) return Sent.full;
-    const room = this.takeBuffers(headerBytes + frame.length);
+    const room = this.takeBuffers(this.header.bytes.length + frame.length);
     if (room !== Sent.taken) return room;
     const { chains, counters } = this;
-    writeHeader(this.header, frame, chains.length);
+    this.header.write(frame, chains.length);
     let sent = 0;
     chains.forEach((chain, index) => {
-      const header = index === 0 ? this.header : noHeader;
+      const header = index === 0 ? this.header.bytes : noHeader;
       const written = fillChain(chain, this.memory, header, frame, sent);
       sent += written - header.length;
       this.queue.complete(chain, written);
@@ -104,7 +111,7 @@ export class ReceiveLane {
     if (chain.readableCount > 0) {
       throw new DriverFault('receive-readable', `${chain.readableLength} device-readable bytes`, this.queue.index);
     }
-    if (chain.writableLength < headerBytes) {
+    if (chain.writableLength < this.header.bytes.length) {
       throw new DriverFault('receive-buffer-size', `${chain.writableLength} bytes`, this.queue.index);
     }
   }

@@ -3,7 +3,7 @@ import type { NetConfigState } from './config.js';
 import type { LaneCounters } from './link/counters.js';
 import type { HeldState } from './transmit.js';
 
-export const stateVersion = 1;
+export const stateVersion = 2;
 
 /** Everything that the card keeps beside its queues, as one plain object. */
 export interface NetDeviceState {
@@ -20,6 +20,8 @@ export interface NetDeviceState {
   coalescing: CoalescingState;
   /** The driver broke a rule and has not reset the card since. */
   failed: boolean;
+  /** The offloads of packets received that are on, as hexadecimal feature bits. */
+  guestOffloads: string;
 }
 
 /** @throws RangeError when the state is of another version or of a card with another number of pairs */

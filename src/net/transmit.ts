@@ -5,11 +5,21 @@ import { DriverFault } from '../virtio/rules.js';
 import { addToFrame, readStart } from './chainBytes.js';
 import { countDrop, type DropReason, type LaneCounters } from './link/counters.js';
 import { ethernetHeaderBytes, Frame } from './link/frame.js';
-import { asksForOffload, headerBytes } from './header.js';
+import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
 
 /** Hands a frame on, for the first time or again; a reason instead of an answer says why it is lost. */
 export type FrameOut = (frame: Frame, again: boolean) => Sent | DropReason;
+
+/** What a lane needs of its card. */
+export interface TransmitCard {
+  readonly memory: GuestMemory;
+  /** As it was negotiated; lanes use it one after the other. */
+  readonly header: PacketHeader;
+  readonly out: FrameOut;
+  /** The driver broke a rule, and the card goes on. */
+  readonly violation: (fault: DriverFault) => void;
+}
 
 /** A frame that found no room: its buffer stays the device's until there is some, or until the deadline. */
 interface Held {
@@ -35,9 +45,10 @@ export class TransmitLane {
   private readonly queue: ActiveQueue;
   private readonly memory: GuestMemory;
   private readonly counters: LaneCounters;
+  private readonly header: PacketHeader;
   private readonly out: FrameOut;
+  private readonly violation: (fault: DriverFault) => void;
   private readonly frame = new Frame();
-  private readonly header = new Uint8Array(headerBytes);
   private readonly held: Held[] = [];
   private roomCame = false;
   /** Packets whose buffers were given back and not shown to the driver yet. */
@@ -45,12 +56,14 @@ export class TransmitLane {
   /** When a frame that was held got through last. */
   private progress = -Infinity;
 
-  constructor(lane: number, queue: ActiveQueue, memory: GuestMemory, counters: LaneCounters, out: FrameOut) {
+  constructor(lane: number, queue: ActiveQueue, counters: LaneCounters, card: TransmitCard) {
     this.lane = lane;
     this.queue = queue;
-    this.memory = memory;
+    this.memory = card.memory;
     this.counters = counters;
-    this.out = out;
+    this.header = card.header;
+    this.out = card.out;
+    this.violation = card.violation;
   }
 
   /**
@@ -132,18 +145,28 @@ export class TransmitLane {
     if (chain.writableLength > 0) {
       throw new DriverFault('transmit-writable', `${chain.writableLength} device-writable bytes`, this.queue.index);
     }
+    const { header, frame } = this;
+    const headerBytes = header.bytes.length;
     if (chain.readableLength < headerBytes) {
       throw new DriverFault('transmit-header', `${chain.readableLength} bytes`, this.queue.index);
     }
-    readStart(chain, this.memory, this.header);
-    if (asksForOffload(this.header)) {
-      throw new DriverFault('transmit-offload', 'the header asks for one, but none was', this.queue.index);
-    }
-    addToFrame(chain, this.memory, headerBytes, this.frame.start(this.lane));
-    const answer = this.frame.length < ethernetHeaderBytes ? 'runt' : this.out(this.frame, again);
+    readStart(chain, this.memory, header.bytes);
+    addToFrame(chain, this.memory, headerBytes, frame.start(this.lane));
+    const answer = this.describe(again) ?? this.out(frame, again);
     if (answer === Sent.full) return false;
     this.finish(chain, typeof answer === 'string' ? answer : undefined);
     return true;
+  }
+
+  /** Describes the frame as its header says; a reason when the packet is of no use. @throws DriverFault */
+  private describe(again: boolean): DropReason | undefined {
+    if (this.frame.length < ethernetHeaderBytes) return 'runt';
+    const wrong = this.header.read(this.frame);
+    if (!wrong) return undefined;
+    const { notNegotiated, detail } = wrong;
+    if (notNegotiated) throw new DriverFault('transmit-offload', detail, this.queue.index);
+    if (!again) this.violation(new DriverFault('transmit-header-fields', detail, this.queue.index));
+    return 'badOffload';
   }
 
   private finish(chain: DescriptorChain, lost: DropReason | undefined): void {
@@ -151,7 +174,7 @@ export class TransmitLane {
       countDrop(this.counters, lost);
     } else {
       this.counters.txFrames++;
-      this.counters.txBytes += chain.readableLength - headerBytes;
+      this.counters.txBytes += chain.readableLength - this.header.bytes.length;
     }
     this.fresh++;
     this.queue.complete(chain, 0);

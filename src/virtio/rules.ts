@@ -31,6 +31,7 @@ export const driverRules = {
   'transmit-writable': { section: '5.1.6.2', says: 'a packet to transmit is device-readable only' },
   'transmit-header': { section: '5.1.6.2', says: 'a packet to transmit starts with a whole packet header' },
   'transmit-offload': { section: '5.1.6.2', says: 'a packet asks only for offloads that were negotiated' },
+  'transmit-header-fields': { section: '5.1.6.2', says: 'the fields of a packet header fit each other and the packet' },
   'transmit-unused-pair': { section: '5.1.6.5.6.1', says: 'packets go to transmit queues of the pairs in use' },
   'receive-readable': { section: '5.1.6.3', says: 'a receive buffer is device-writable only' },
   'receive-buffer-size': { section: '5.1.6.3.1', says: 'a receive buffer has room for what was negotiated' },

@@ -1,4 +1,5 @@
 import { Frame, headBytes } from '../../src/net/link/frame.js';
+import { allOffloads } from '../../src/net/link/offloads.js';
 import { connect, Sent, type Port } from '../../src/net/link/port.js';
 
 export const broadcast = 255;
@@ -37,6 +38,7 @@ export class TestCard implements Port {
   readonly station: number;
   lanes: number;
   listening = true;
+  offloads: number = allOffloads;
   peer: Port | undefined;
   received: Received[] = [];
   flushes = 0;

@@ -17,16 +17,18 @@ describe('loopback', () => {
     expect(lanes.map((lane) => lane.inFrames)).toEqual([0, 0, 4, 0]);
   });
 
-  it('passes full through, lane by lane, and brings the room back', () => {
+  it('lets one frame wait, is full then, lane by lane, and brings the room back', () => {
     const loopback = new Loopback();
     const card = new TestCard(1, 2, 0).plugInto(loopback);
     card.buffers[1] = Infinity;
-    const answers = card.burst([bytesOf(9, 1, 1, 0), bytesOf(9, 1, 2, 1), bytesOf(9, 1, 3, 0)]);
-    expect(answers).toEqual([Sent.full, Sent.taken, Sent.full]);
+    const answers = card.burst([1, 2, 3, 4].map((n) => bytesOf(9, 1, n, n === 2 ? 1 : 0)));
+    expect(answers).toEqual([Sent.taken, Sent.taken, Sent.full, Sent.full]);
     card.give(60);
     expect(card.numbers()).toEqual([2, 1]);
     card.give(60);
     expect(card.numbers()).toEqual([2, 1, 3]);
+    card.give(60);
+    expect(card.numbers()).toEqual([2, 1, 3, 4]);
     expect(card.held).toEqual([]);
     expectBalance([loopback.counters()]);
     expect(loopback.counters().lanes[0].toldFull).toBeGreaterThan(1);
@@ -34,7 +36,7 @@ describe('loopback', () => {
 
   it('lets no small frame overtake a large one', () => {
     const card = new TestCard(1, 1, 100).plugInto(new Loopback());
-    expect(card.burst([bytesOf(9, 1, 1, 0, 500), bytesOf(9, 1, 2, 0, 60)])).toEqual([Sent.full, Sent.full]);
+    expect(card.burst([bytesOf(9, 1, 1, 0, 500), bytesOf(9, 1, 2, 0, 60)])).toEqual([Sent.taken, Sent.full]);
     card.give(100);
     expect(card.numbers()).toEqual([]);
     card.give(1000);

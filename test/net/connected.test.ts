@@ -76,10 +76,12 @@ describe('a card on a loopback', () => {
   it('waits for its own buffers', () => {
     const { card, driver } = runningCard();
     connect(card, new Loopback());
-    driver.send(0, plainFrame(60, 1), plainFrame(60, 2));
-    expect(driver.completed(0)).toBe(0);
-    driver.giveBuffers(0, [200], [200]);
-    expect(driver.frames(0)).toEqual([plainFrame(60, 1), plainFrame(60, 2)]);
+    const frames = [1, 2, 3].map((n) => plainFrame(60, n));
+    driver.send(0, ...frames);
+    // The first waits in the loopback, the others in the card's own ring.
+    expect(driver.completed(0)).toBe(1);
+    driver.giveBuffers(0, [200], [200], [200]);
+    expect(driver.frames(0)).toEqual(frames);
     expect(driver.completed(0)).toBe(2);
   });
 });

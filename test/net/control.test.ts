@@ -65,7 +65,7 @@ describe('a command is refused', () => {
       [1, 0],
       [1, 2],
       [4, 1],
-      [5, 0],
+      [5, 1],
       [255, 255],
     ]) {
       expect(parts.driver.command(kind, command, [0, 0])).toBe(error);

@@ -140,7 +140,7 @@ describe('a packet makes the device need a reset', () => {
     ['segmentation', [0, 1]],
     ['both', [1, 4]],
   ])('that asks for %s, which was not negotiated', (_, header) => {
-    const parts = runningCard();
+    const parts = runningCard({}, { features: feature.version1 });
     parts.driver.queuePacket(0, frame, [headerBytes], Uint8Array.from(header));
     parts.driver.pci.kick(1);
     expect(rule(parts)).toBe('transmit-offload');

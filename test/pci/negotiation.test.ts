@@ -25,8 +25,8 @@ describe('FEATURES_OK', () => {
   });
 
   const refusals: [what: string, features: bigint, rule: string, reason: string][] = [
-    ['what was not offered', feature.version1 | 1n, 'feature-not-offered', 'bit 0 was not offered'],
-    ['what nobody knows', feature.version1 | (1n << 63n), 'feature-not-offered', 'bit 63 was not offered'],
+    ['what was not offered', feature.version1 | (1n << 6n), 'feature-not-offered', 'bit 6 was not offered'],
+    ['what nobody knows', feature.version1 | (1n << 45n), 'feature-not-offered', 'bit 45 was not offered'],
     [
       'multiqueue without the control queue (5.1.3.1)',
       feature.version1 | feature.multiqueue,

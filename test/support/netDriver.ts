@@ -10,8 +10,19 @@ import { TestWire } from './wire.js';
 
 /** Feature bits of the network device (virtio 5.1.3) and of rings (chapter 6). */
 export const feature = {
+  checksum: 1n << 0n,
+  guestChecksum: 1n << 1n,
+  controlGuestOffloads: 1n << 2n,
   mtu: 1n << 3n,
   mac: 1n << 5n,
+  guestTso4: 1n << 7n,
+  guestTso6: 1n << 8n,
+  guestEcn: 1n << 9n,
+  guestUfo: 1n << 10n,
+  hostTso4: 1n << 11n,
+  hostTso6: 1n << 12n,
+  hostEcn: 1n << 13n,
+  hostUfo: 1n << 14n,
   mergeable: 1n << 15n,
   status: 1n << 16n,
   controlQueue: 1n << 17n,
@@ -22,6 +33,9 @@ export const feature = {
   indirect: 1n << 28n,
   eventIndex: 1n << 29n,
   version1: 1n << 32n,
+  guestUso4: 1n << 54n,
+  guestUso6: 1n << 55n,
+  hostUso: 1n << 56n,
   orderPlatform: 1n << 36n,
 } as const;
 

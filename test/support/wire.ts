@@ -1,4 +1,5 @@
 import { Frame } from '../../src/net/link/frame.js';
+import { allOffloads } from '../../src/net/link/offloads.js';
 import { connect, Sent, type Port } from '../../src/net/link/port.js';
 import type { TestMachine } from './machine.js';
 
@@ -7,8 +8,11 @@ export class TestWire implements Port {
   readonly name = 'wire';
   lanes = 1;
   listening = true;
+  offloads: number = allOffloads;
   /** Frames that the card sent. */
   sent: { lane: number; bytes: Uint8Array }[] = [];
+  /** What the packet header said of each, in a frame without bytes. */
+  described: Frame[] = [];
   /** What the card's frames are answered. */
   answer: Sent | ((frame: Uint8Array) => Sent) = Sent.taken;
   flushes = 0;
@@ -39,7 +43,10 @@ export class TestWire implements Port {
   send(frame: Frame): Sent {
     const bytes = frame.toBytes();
     const answer = typeof this.answer === 'function' ? this.answer(bytes) : this.answer;
-    if (answer === Sent.taken) this.sent.push({ lane: frame.lane, bytes });
+    if (answer === Sent.taken) {
+      this.sent.push({ lane: frame.lane, bytes });
+      this.described.push(new Frame().start(frame.lane).describeAs(frame));
+    }
     return answer;
   }
 

@@ -1,4 +1,4 @@
-import { connect, Frame, gsoType, Sent, type Port } from '../../net/index.js';
+import { allOffloads, connect, Frame, gsoType, Sent, type Port } from '../../net/index.js';
 import type { Offload, Wire, WireFrame } from './target.js';
 
 /** The other end of a link to one of our cards. It takes every frame, and keeps what the card has no room for. */
@@ -30,6 +30,7 @@ export class CardWire implements Wire {
       name: 'wire',
       lanes: 1,
       listening: true,
+      offloads: allOffloads,
       steer: () => 0,
       send: (frame) => {
         this.taken.push(wireFrame(frame));

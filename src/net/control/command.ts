@@ -7,6 +7,8 @@ export interface ControlledCard {
   /** Answers false for a number of pairs that the card does not have. */
   setQueuePairs(pairs: number): boolean;
   setMac(mac: Uint8Array): boolean;
+  /** The offloads of packets received that are on from now; answers false where one was not negotiated. */
+  setGuestOffloads(bits: Features): boolean;
 }
 
 /** One command of the control queue (virtio 5.1.6.5). */

@@ -14,6 +14,8 @@ export const dropReasons = {
   badOffload: 'the packet header does not fit the packet',
   /** No chain of receive buffers can ever hold it. */
   noBufferFits: 'no receive buffer is large enough',
+  /** It asks for a checksum or segmentation that nobody on its way does. */
+  offload: 'the receiver can not finish the packet',
   /** A receiver had no room before the deadline. */
   deadline: 'the receiver had no room before the deadline',
   /** A copy to one of several receivers found its backlog full. */

@@ -29,6 +29,8 @@ export interface Port {
    * what is for this one alone is sent all the same, for its owner to drop and count.
    */
   readonly listening: boolean;
+  /** Bits of `offload`: what the owner takes as it is; a frame that needs another is finished by its sender first. */
+  readonly offloads: number;
   /** The lane of this port that the frame belongs to, from 0 to lanes - 1. */
   steer(frame: Frame): number;
   /** Hands a frame to the owner of this port, who copies what it needs of it during the call. */

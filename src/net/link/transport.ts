@@ -1,0 +1,21 @@
+import { gsoType, type Frame } from './frame.js';
+
+/** Where the length of a TCP header stands in it, in words of 32 bits in the upper half of the byte (RFC 9293, 3.1). */
+const dataOffset = 12;
+const udpHeaderBytes = 8;
+
+/**
+ * Where the headers of a frame that is to be segmented end, transport header and all, in bytes from its start; 0 when it
+ * ends beyond what `frame.head` shows.
+ */
+export function headersEnd(frame: Frame): number {
+  const start = frame.checksumStart;
+  if (frame.gso !== gsoType.tcp4 && frame.gso !== gsoType.tcp6) return start + udpHeaderBytes;
+  const head = frame.head();
+  return start + dataOffset < head.length ? start + 4 * (head[start + dataOffset] >>> 4) : 0;
+}
+
+/** The length of a frame as it would go over a wire, in bytes: that of its longest segment, if it is to be segmented. */
+export function wireLength(frame: Frame): number {
+  return frame.gso === gsoType.none ? frame.length : Math.min(frame.length, headersEnd(frame) + frame.gsoSize);
+}
