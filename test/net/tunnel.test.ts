@@ -141,6 +141,16 @@ describe('a tunnel that does not fit', () => {
     expect(new Segments().start(packetFrame(tcp, asked), 0)).toBe(false);
   });
 
+  it('is refused where the packet in it begins within its UDP header', () => {
+    const { bytes, ...overlapping } = buildTunnelled(inner, { ...outer, checksum: false });
+    // An IPv4 header in the place of the UDP header, with TCP behind it.
+    bytes[outerTransport] = 0x45;
+    bytes[outerTransport + 9] = 6;
+    bytes[outerTransport + 20 + 12] = 0x50;
+    const wanted = { ...asked, innerNetwork: outerTransport, checksumStart: outerTransport + 20 };
+    expect(new Segments().start(packetFrame({ ...overlapping, bytes }, wanted), 0)).toBe(false);
+  });
+
   it('is refused however short it is', () => {
     const segments = new Segments();
     for (let length = 0; length < built.payloadStart; length++) {

@@ -76,6 +76,7 @@ function receiveIpv6(packet: number[], vlans: number[]): Received {
   while (fragment === undefined && [0, 43, 44, 60].includes(protocol)) {
     extensions.push(protocol);
     if (protocol === 44) {
+      insist(content[1] === 0, 'the reserved byte of a fragment header is 0');
       identification = word(content, 4) * 65536 + word(content, 6);
       fragment = { offset: word(content, 2) & 0xfff8, more: (content[3] & 1) === 1 };
     }

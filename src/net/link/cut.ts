@@ -100,7 +100,6 @@ export class Cut implements Division {
     const checksum = shape.tcp ? tcp.checksum : udp.checksum;
     if (frame.checksumStart !== transport || frame.checksumOffset !== checksum) return false;
     const least = shape.tcp ? tcp.bytes : udp.bytes;
-    if (transport + least > length) return false;
     const size = shape.tcp ? 4 * (bytes[transport + tcp.dataOffset] >>> 4) : udp.bytes;
     this.headers = transport + size;
     if (size < least || this.headers > length) return false;

@@ -19,7 +19,7 @@ export class Tunnel {
     const { ip } = this;
     const at = frame.outerTransport;
     if (!ip.find(bytes, length) || ip.protocol !== protocol.udp || ip.transport !== at) return false;
-    if (at + udp.bytes > length || frame.innerNetwork < at + udp.bytes) return false;
+    if (frame.innerNetwork < at + udp.bytes) return false;
     this.checked = frame.tunnelChecksum;
     // The length to take away is that of the packet: the one in the header has 16 bits, which may be too few.
     this.pseudo = fold(read16(bytes, at + udp.checksum) + 0xffff - fold(frame.length - at));
