@@ -13,6 +13,7 @@
  * - `Msix` (msix.ts): the table, masks and pending bits. Messages go to words of RAM; `take(vector)` looks and clears.
  * - `ModernTransport` (modern.ts), `LegacyTransport` (legacy.ts): the registers, `get` and `set` by name, and behind the
  *   interface `Transport` the steps that both have.
+ *   `openModern`, `openLegacy`, `openTransport` (open.ts) find the card, place its BARs and make the transport.
  * - `reset`, `addStatus`, `negotiate`, `setUpQueue` (initialise.ts): the steps of virtio 3.1.1, each to be called alone.
  *   Nothing holds you to their order: to break a rule, write the registers with `set`, or the ring's memory.
  * - `SplitRing`, `PackedRing` behind `DriverRing` (ring.ts): `add` (direct or indirect), `publish`, `collect`,
@@ -24,9 +25,7 @@
  *
  * A whole start, by hand:
  *
- *     const card = await findVirtioCard(machine);
- *     await card.placeBars();
- *     const transport = await ModernTransport.open(card, new DriverMemory(machine));
+ *     const transport = await openModern(machine);
  *     const features = await negotiate(transport, everythingBut('VIRTIO_F_RING_PACKED'));
  *     const ring = await setUpQueue(transport, features, 0, { size: 16 });
  *     await addStatus(transport, status.driverOk);
@@ -49,6 +48,7 @@ export { decodeHeader, encodeHeader, gso, headerBytes, headerFlag, type PacketHe
 export { NetDriver, type NetDriverOptions } from './net/netDriver.js';
 export { ReceiveQueue, receiveBufferBytes, type Packet, type ReceiveOptions } from './net/receive.js';
 export { TransmitQueue, type SendOptions } from './net/transmit.js';
+export { openLegacy, openModern, openTransport } from './open.js';
 export { PackedRing } from './packedRing.js';
 export { findVirtioCard, PciCard, pciCommand, pciStatus, scanBus, type Bar, type Capability } from './pciCard.js';
 export { Queue } from './queue.js';

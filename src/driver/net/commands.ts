@@ -5,8 +5,6 @@ export interface Command {
   readonly kind: number;
   readonly command: number;
   readonly data: Uint8Array;
-  /** Bytes at the end of the command-specific data that the device writes: before the ack. */
-  readonly answerBytes: number;
   /** Bytes of the command-specific result: behind the ack. */
   readonly resultBytes: number;
 }
@@ -32,7 +30,7 @@ export const rxMode = { promiscuous: 0, allMulticast: 1, allUnicast: 2, noMultic
 const none = new Uint8Array(0);
 
 function command(kind: number, code: number, data: Uint8Array = none): Command {
-  return { kind, command: code, data, answerBytes: 0, resultBytes: 0 };
+  return { kind, command: code, data, resultBytes: 0 };
 }
 
 /** 5.1.6.5.1 */
@@ -102,16 +100,16 @@ export const setReceiveCoalescing = (to: Coalescing): Command => command(command
 export const setQueueCoalescing = (queue: number, to: Coalescing): Command =>
   command(commandClass.coalescing, 2, joined(u16(queue), u16(0), coalescing(to)));
 /**
- * VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET: of the command-specific data the device reads the queue's index, and writes the rest,
- * a struct virtio_net_ctrl_coal.
+ * VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET; its result is a struct virtio_net_ctrl_coal. The specification does not say whether
+ * that is a part of the command-specific data, before the ack, or a result, behind it; Linux takes it as a result.
  */
 export const getQueueCoalescing = (queue: number): Command => ({
   ...command(commandClass.coalescing, 3, joined(u16(queue), u16(0))),
-  answerBytes: 8,
+  resultBytes: 8,
 });
 
-export function decodeCoalescing(answer: Uint8Array): Coalescing {
-  const fields = view(answer);
+export function decodeCoalescing(result: Uint8Array): Coalescing {
+  const fields = view(result);
   return { maxPackets: fields.getUint32(0, true), maxMicroseconds: fields.getUint32(4, true) };
 }
 

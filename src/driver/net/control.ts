@@ -8,8 +8,7 @@ import { ack, joined, type Command } from './commands.js';
 export interface Answer {
   /** One of `ack`; a byte that the device did not write is 0xff. */
   readonly ack: number;
-  /** What it wrote into the command-specific data, and into the result. */
-  readonly answer: Uint8Array;
+  /** What it wrote behind the ack. */
   readonly result: Uint8Array;
 }
 
@@ -40,10 +39,9 @@ export class ControlQueue {
     const { memory } = this.transport;
     const bytes = joined(Uint8Array.of(command.kind, command.command), command.data);
     const address = await memory.store(bytes);
-    const { answerBytes, resultBytes } = command;
-    const written = answerBytes + 1 + resultBytes;
+    const written = 1 + command.resultBytes;
     const reply = await memory.store(new Uint8Array(written).fill(notWritten));
-    const elements = [...cut(address, bytes.length, layout.cuts ?? [2]), ...replyElements(reply, command)];
+    const elements = [...cut(address, bytes.length, layout.cuts ?? [2]), ...replyElements(reply, command.resultBytes)];
     const id = await this.queue.add(elements, layout.indirect ? { indirect: true } : {});
     await this.queue.kick();
     const used = await until(this.transport.card.machine, 'answer to a command', async () => {
@@ -53,7 +51,7 @@ export class ControlQueue {
     const answer = await memory.machine.readBytes(reply, written);
     memory.free(address);
     memory.free(reply);
-    return { ack: answer[answerBytes], answer: answer.slice(0, answerBytes), result: answer.slice(answerBytes + 1) };
+    return { ack: answer[0], result: answer.slice(1) };
   }
 
   /**
@@ -69,12 +67,9 @@ export class ControlQueue {
   }
 }
 
-function replyElements(address: number, { answerBytes, resultBytes }: Command): Element[] {
-  const lengths = [answerBytes, 1, resultBytes];
-  const elements = lengths.map((length, i) => {
-    return { address: address + lengths.slice(0, i).reduce((sum, each) => sum + each, 0), length, writable: true };
-  });
-  return elements.filter(({ length }) => length > 0);
+function replyElements(address: number, resultBytes: number): Element[] {
+  const ackElement = { address, length: 1, writable: true };
+  return resultBytes === 0 ? [ackElement] : [ackElement, { address: address + 1, length: resultBytes, writable: true }];
 }
 
 /** Device-readable elements of these lengths, and one with the rest. */

@@ -19,9 +19,10 @@ export interface QemuOptions {
   readonly program?: string;
 }
 
-/** What a QEMU card is connected to: the arguments of `-netdev` after its id, and how frames get in and out. */
+/** What a QEMU card is connected to. */
 export interface Backend {
-  readonly netdev: string;
+  /** Arguments of `-netdev`; the one with `id=net0` is the card's. */
+  readonly netdevs: readonly string[];
   /** Ready when QEMU has connected to it. */
   readonly wire: Promise<Wire>;
   close(): Promise<void>;
@@ -33,6 +34,9 @@ const memoryMiB = 32;
 const isaBridge = { bus: 0, slot: 1, function: 0 };
 const routes = 0x60;
 const lineInterrupts = [5, 9, 10, 11] as const;
+
+/** How long a QEMU that ends may take to say why, in milliseconds. */
+const lastWords = 1000;
 
 /** How often QEMU's main loop goes round while we wait for what it has begun. */
 const settleRounds = 4;
@@ -114,7 +118,7 @@ export async function qemu(options: QemuOptions = {}): Promise<Target> {
   const sockets: Socket[] = [];
   return qemuOn(
     {
-      netdev: `stream,id=net0,server=off,addr.type=unix,addr.path=${join(folder, 'frames')}`,
+      netdevs: [`stream,id=net0,server=off,addr.type=unix,addr.path=${join(folder, 'frames')}`],
       wire: accepted.socket.then((socket) => {
         sockets.push(socket);
         return new StreamWire(socket);
@@ -158,7 +162,8 @@ export async function qemuOn(
       '-bios',
       firmware,
     ],
-    ...['-netdev', backend.netdev, '-device', device.join(',')],
+    ...backend.netdevs.flatMap((netdev) => ['-netdev', netdev]),
+    ...['-device', device.join(',')],
     ...['-qtest', `unix:${join(folder, 'qtest')}`, '-qtest-log', '/dev/null'],
   ];
   const child = spawn(command, argumentsOf, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -183,8 +188,10 @@ export async function qemuOn(
       },
     };
   } catch (error) {
+    // A QEMU that ends breaks its sockets first, and then says why.
+    const reason: unknown = await Promise.race([failed.catch((why: unknown) => why), sleep(lastWords)]);
     await close();
-    throw error;
+    throw reason ?? error;
   }
 }
 
