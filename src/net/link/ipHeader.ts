@@ -1,5 +1,6 @@
 import { sumBytes } from './checksum.js';
 import { etherType, typeOffset } from './ethernet.js';
+import type { Frame } from './frame.js';
 import { read16, write16 } from './words.js';
 
 export const protocol = { tcp: 6, udp: 17 } as const;
@@ -20,7 +21,18 @@ const ipv6 = { bytes: 40, length: 4, nextHeader: 6 } as const;
 /** More fragments, and the fragment's offset in units of 8 bytes. */
 const fragmentBits = 0x3fff;
 const moreFragments = 0x2000;
-const fragmentHeaderBytes = 8;
+export const fragmentHeaderBytes = 8;
+
+/** The version of IP that a frame carries, or 0. */
+export function versionOf(frame: Frame): number {
+  const head = frame.head();
+  return versionOfType(read16(head, typeOffset(head)));
+}
+
+function versionOfType(type: number): number {
+  if (type === etherType.ipv4) return 4;
+  return type === etherType.ipv6 ? 6 : 0;
+}
 
 /**
  * The network header of a frame, IPv4 or IPv6 with its extension headers: where it stands, and how it is written anew for
@@ -43,9 +55,7 @@ export class IpHeader {
   /** Finds the header of the frame that begins with `length` bytes at the start of `bytes`; false where it is none that is whole. */
   find(bytes: Uint8Array, length: number): boolean {
     const at = typeOffset(bytes);
-    const type = read16(bytes, at);
-    const version = type === etherType.ipv4 ? 4 : type === etherType.ipv6 ? 6 : 0;
-    return this.findAt(bytes, length, at + 2, version);
+    return this.findAt(bytes, length, at + 2, versionOfType(read16(bytes, at)));
   }
 
   /** Finds the header of this version at `start`. */

@@ -1,6 +1,5 @@
-import { etherType, typeOffset } from './ethernet.js';
 import { gsoType, type Frame } from './frame.js';
-import { read16 } from './words.js';
+import { versionOf } from './ipHeader.js';
 
 /** What the owner of a port may be able to receive; a set of them is the sum of its members. */
 export const offload = {
@@ -42,18 +41,9 @@ const udpL4OfVersion: Readonly<Record<number, number>> = { 4: offload.udpL4v4, 6
 export function neededOffloads(frame: Frame): number {
   const checksum = frame.needsChecksum ? offload.checksum : 0;
   if (frame.gso === gsoType.none) return frame.tunnel === 0 ? checksum : impossible;
-  const cut = frame.gso === gsoType.udpL4 ? udpL4OfVersion[versionOf(frame)] : ofGsoType[frame.gso];
+  const cut = frame.gso === gsoType.udpL4 ? udpL4OfVersion[frame.tunnel || versionOf(frame)] : ofGsoType[frame.gso];
   const ecn = frame.gsoEcn ? offload.ecn : 0;
   return checksum | (cut ?? impossible) | ecn | tunnelOffloads(frame);
-}
-
-/** Of the IP packet that is to be cut. */
-function versionOf(frame: Frame): number {
-  if (frame.tunnel !== 0) return frame.tunnel;
-  const head = frame.head();
-  const type = read16(head, typeOffset(head));
-  if (type === etherType.ipv4) return 4;
-  return type === etherType.ipv6 ? 6 : 0;
 }
 
 function tunnelOffloads(frame: Frame): number {

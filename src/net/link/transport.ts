@@ -1,4 +1,5 @@
 import { gsoType, type Frame } from './frame.js';
+import { fragmentHeaderBytes, versionOf } from './ipHeader.js';
 
 /** Where the length of a TCP header stands in it, in words of 32 bits in the upper half of the byte (RFC 9293, 3.1). */
 const dataOffset = 12;
@@ -17,5 +18,12 @@ export function headersEnd(frame: Frame): number {
 
 /** The length of a frame as it would go over a wire, in bytes: that of its longest segment, if it is to be segmented. */
 export function wireLength(frame: Frame): number {
-  return frame.gso === gsoType.none ? frame.length : Math.min(frame.length, headersEnd(frame) + frame.gsoSize);
+  if (frame.gso === gsoType.none) return frame.length;
+  const headers = frame.gso === gsoType.udp ? fragmentHeadersEnd(frame) : headersEnd(frame);
+  return Math.min(frame.length, headers + frame.gsoSize);
+}
+
+/** The UDP header is in the first fragment only, where it counts as payload; IPv6 has a header for fragments. */
+function fragmentHeadersEnd(frame: Frame): number {
+  return frame.checksumStart + (versionOf(frame) === 6 ? fragmentHeaderBytes : 0);
 }
