@@ -1,5 +1,5 @@
 import { featureNames } from '../virtio/features.js';
-import type { DropReason } from '../net/index.js';
+import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { FaultEntry } from './faults.js';
 import type { Station } from './network.js';
@@ -40,6 +40,8 @@ export interface LaneReport {
   readonly rxBytes: number;
   readonly txBytes: number;
   readonly dropped: Partial<Record<DropReason, number>>;
+  /** Frames that the guest does not want; they are not lost. */
+  readonly filtered: Partial<Record<FilterReason, number>>;
 }
 
 export function report(stations: readonly Station[], runs: readonly Run[]): Report {
@@ -58,12 +60,13 @@ function deviceReport({ card, lanes, faults }: Station): DeviceReport {
     features: featureNames(pciFunction.negotiation.features, device.featureTable),
     msixEnabled: pciFunction.msix.enabled,
     vectors: pciFunction.vectorUses(),
-    lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped }) => ({
+    lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped, filtered }) => ({
       rxFrames,
       txFrames,
       rxBytes,
       txBytes,
       dropped,
+      filtered,
     })),
     faults: faults.entries,
   };

@@ -32,21 +32,24 @@ const laneColumns = [
   ['tx bytes', 'right'],
   ['rx interrupts', 'right'],
   ['tx interrupts', 'right'],
+  ['filtered', 'right'],
   ['dropped', 'left'],
 ] as const;
 
-/** The counters of all queue pairs that are in use, or were: what passed them, and what was lost. */
+/** The counters of all queue pairs that are in use, or were: what passed them, what the guest did not want, and what was lost. */
 export function laneTable(stations: readonly Station[]): string {
   const rows = stations.flatMap((station) => {
     const { device, function: pciFunction } = station.card;
     const fired = firedByUse(pciFunction.vectorUses());
     return station.lanes.flatMap((lane, pair) => {
-      const idle = lane.rxFrames + lane.txFrames + Object.keys(lane.dropped).length === 0;
+      const filtered = Object.values(lane.filtered).reduce((sum, count) => sum + count, 0);
+      const idle = lane.rxFrames + lane.txFrames + filtered + Object.keys(lane.dropped).length === 0;
       if (pair >= device.lanes && idle) return [];
       return [
         [
           ...[station.number, pair, lane.rxFrames, lane.rxBytes, lane.txFrames, lane.txBytes].map(String),
           ...[`input.${pair}`, `output.${pair}`].map((use) => String(fired.get(use) ?? '-')),
+          String(filtered),
           drops(lane.dropped),
         ],
       ];

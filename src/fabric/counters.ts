@@ -15,7 +15,7 @@ export interface FabricLaneCounters {
   floodCopies: number;
   /** Frames that came in on this lane and are for nobody else: for a station on the same port, or nobody listens. */
   filtered: number;
-  /** Frames for this lane that the card itself dropped; it has counted the reason. */
+  /** Frames for this lane that the card itself dropped or did not want; it has counted the reason. */
   refused: number;
   /** Frames that the receiver could not take as they were, and got as so many segments or with a checksum filled in. */
   segments: number;

@@ -8,6 +8,7 @@ import { NotificationCoalescing } from './coalescing.js';
 import { NetConfig } from './config.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
+import { ReceiveFilter } from './filter.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
 import { typeOffset } from './link/ethernet.js';
 import { PacketHeader } from './header.js';
@@ -39,6 +40,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   readonly name: string;
   /** What passed each pair, since the card was made. */
   readonly counters: readonly LaneCounters[];
+  /** What the driver wants to receive. */
+  readonly filter: ReceiveFilter;
   /** The driver changed the number of pairs in use. */
   readonly onQueuePairs = new Signal<number>();
   readonly coalescing: NotificationCoalescing;
@@ -76,7 +79,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   constructor(clock: Clock, options: NetDeviceOptions) {
     this.settings = netOptions(options);
     this.clock = clock;
-    const { name, queuePairs, queueSize, mtu, mac, features } = this.settings;
+    const { name, queuePairs, queueSize, mac, features } = this.settings;
     this.name = name;
     this.offeredFeatures = features;
     this.queueSizes = new Array<number>(2 * queuePairs + 1).fill(queueSize);
@@ -84,8 +87,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.receivers = new Array<undefined>(queuePairs).fill(undefined);
     this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
-    this.config = new NetConfig(queuePairs, mtu);
+    this.config = new NetConfig(this.settings);
     this.config.mac.set(mac);
+    this.filter = new ReceiveFilter(this.config.mac);
     this.configLength = this.config.block.size;
   }
 
@@ -125,6 +129,16 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.invite();
   }
 
+  /**
+   * Asks the driver to tell the network where the guest is, as after a move to another network (virtio 5.1.6.5.4). Answers
+   * whether the driver can: it negotiated VIRTIO_NET_F_GUEST_ANNOUNCE and VIRTIO_NET_F_STATUS, and the link is up.
+   */
+  announce(): boolean {
+    if (!this.listening || !this.config.askToAnnounce(this.active!.features)) return false;
+    this.onConfigChange(false);
+    return true;
+  }
+
   queueName(index: number): string {
     if (index === this.controlIndex) return 'control';
     return `${index % 2 === 0 ? 'input' : 'output'}.${index >>> 1}`;
@@ -149,6 +163,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.coalescing.activate(activation, this.controlIndex);
     this.useOffloads(this.restoredOffloads ?? activation.features & guestOffloads);
     this.restoredOffloads = undefined;
+    this.filter.activate(activation.features);
     this.guard(() => {
       activation.queues.forEach((queue, index) => {
         if (queue) this.takeQueue(index, queue);
@@ -200,6 +215,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.pairs = 1;
     this.steering.reset();
     this.coalescing.reset();
+    this.filter.reset();
+    this.config.announce = false;
   }
 
   /** The port at the other end of the cable. */
@@ -219,6 +236,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     // A frame that waited may come for a pair that is not in use any more.
     const pair = lane < this.pairs ? lane : this.steer(frame);
     const receiver = this.receivers[pair];
+    // What the guest does not want is not lost, whatever else stands against it.
+    if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
     const lost = this.unreceivable(frame);
     if (lost || !receiver) return this.drop(pair, lost ?? 'notReady');
     const answer = this.guard(() => receiver.receive(frame));
@@ -243,6 +262,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       version: stateVersion,
       pairs: this.pairs,
       config: this.config.save(),
+      filter: this.filter.save(),
       counters: this.counters.map(copyCounters),
       held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
       flows: this.steering.save(),
@@ -256,6 +276,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const state = readNetState(saved, this.maxQueuePairs);
     this.forget();
     this.config.restore(state.config);
+    this.filter.restore(state.filter);
     this.pairs = state.pairs;
     this.restoredHeld = state.held;
     this.steering.restore(state.flows);
@@ -296,6 +317,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   private runControl(): void {
     if (this.control?.run()) this.active?.interrupts.queue(this.controlIndex);
+    // What waits may belong to a pair that is not in use any more, or to nobody here.
+    this.invite();
   }
 
   /** VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. What was sent on pairs that go out of use goes out first. */
@@ -304,13 +327,20 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.work();
     this.pairs = pairs;
     this.onQueuePairs.emit(pairs);
-    this.invite();
     return true;
   }
 
   /** VIRTIO_NET_CTRL_MAC_ADDR_SET. */
   setMac(mac: Uint8Array): boolean {
     this.config.mac.set(mac);
+    this.filter.noteAddress();
+    this.onConfigChange(true);
+    return true;
+  }
+
+  /** VIRTIO_NET_CTRL_ANNOUNCE_ACK. */
+  announced(): boolean {
+    this.config.announce = false;
     this.onConfigChange(true);
     return true;
   }

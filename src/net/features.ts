@@ -29,6 +29,10 @@ export const netFeatures = [
   { name: 'VIRTIO_NET_F_MRG_RXBUF', bit: 15, dependsOn: [], spec: '5.1.6.3, 5.1.6.4' },
   { name: 'VIRTIO_NET_F_STATUS', bit: 16, dependsOn: [], spec: '5.1.4, 5.1.5' },
   { name: 'VIRTIO_NET_F_CTRL_VQ', bit: 17, dependsOn: [], spec: '5.1.6.5' },
+  { name: 'VIRTIO_NET_F_CTRL_RX', bit: 18, dependsOn: controlQueue, spec: '5.1.6.5.1, 5.1.6.5.2' },
+  { name: 'VIRTIO_NET_F_CTRL_VLAN', bit: 19, dependsOn: controlQueue, spec: '5.1.6.5.3' },
+  { name: 'VIRTIO_NET_F_CTRL_RX_EXTRA', bit: 20, dependsOn: controlQueue, spec: '5.1.4, 5.1.6.5.1' },
+  { name: 'VIRTIO_NET_F_GUEST_ANNOUNCE', bit: 21, dependsOn: controlQueue, spec: '5.1.6.5.4' },
   { name: 'VIRTIO_NET_F_MQ', bit: 22, dependsOn: controlQueue, spec: '5.1.6.5.6' },
   { name: 'VIRTIO_NET_F_CTRL_MAC_ADDR', bit: 23, dependsOn: controlQueue, spec: '5.1.6.5.2' },
   { name: 'VIRTIO_NET_F_VQ_NOTF_COAL', bit: 52, dependsOn: controlQueue, spec: '5.1.6.5.9' },
@@ -44,6 +48,9 @@ export const netFeatures = [
     spec: '5.1.6.4',
     offeredByDefault: false,
   },
+  // The card itself does nothing else; it is the driver that joins it with a primary card of the same address.
+  { name: 'VIRTIO_NET_F_STANDBY', bit: 62, dependsOn: [], spec: '5.1.3, 5.1.4', offeredByDefault: false },
+  { name: 'VIRTIO_NET_F_SPEED_DUPLEX', bit: 63, dependsOn: [], spec: '5.1.4' },
   ...ringFeatures,
 ] as const satisfies readonly Feature[];
 
@@ -53,6 +60,7 @@ export const VIRTIO_NET_F_CSUM: Features = 1n << 0n;
 export const VIRTIO_NET_F_GUEST_CSUM: Features = 1n << 1n;
 export const VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: Features = 1n << 2n;
 export const VIRTIO_NET_F_MTU: Features = 1n << 3n;
+export const VIRTIO_NET_F_MAC: Features = 1n << 5n;
 export const VIRTIO_NET_F_GUEST_TSO4: Features = 1n << 7n;
 export const VIRTIO_NET_F_GUEST_TSO6: Features = 1n << 8n;
 export const VIRTIO_NET_F_GUEST_ECN: Features = 1n << 9n;
@@ -62,7 +70,14 @@ export const VIRTIO_NET_F_HOST_TSO6: Features = 1n << 12n;
 export const VIRTIO_NET_F_HOST_ECN: Features = 1n << 13n;
 export const VIRTIO_NET_F_HOST_UFO: Features = 1n << 14n;
 export const VIRTIO_NET_F_MRG_RXBUF: Features = 1n << 15n;
+export const VIRTIO_NET_F_STATUS: Features = 1n << 16n;
 export const VIRTIO_NET_F_CTRL_VQ: Features = 1n << 17n;
+export const VIRTIO_NET_F_CTRL_RX: Features = 1n << 18n;
+export const VIRTIO_NET_F_CTRL_VLAN: Features = 1n << 19n;
+export const VIRTIO_NET_F_CTRL_RX_EXTRA: Features = 1n << 20n;
+export const VIRTIO_NET_F_GUEST_ANNOUNCE: Features = 1n << 21n;
+/** What a driver needs that is asked to announce its guest: the command, and the field with the bit. */
+export const announceFeatures: Features = VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_ANNOUNCE;
 export const VIRTIO_NET_F_MQ: Features = 1n << 22n;
 export const VIRTIO_NET_F_CTRL_MAC_ADDR: Features = 1n << 23n;
 export const VIRTIO_NET_F_VQ_NOTF_COAL: Features = 1n << 52n;

@@ -1,5 +1,6 @@
 import type { Features } from '../virtio/features.js';
 import { offerFeatures } from '../virtio/offer.js';
+import { duplexModes, type ConfigSettings, type Duplex } from './config.js';
 import { netFeatures, type NetFeatureName } from './features.js';
 import { parseMac } from './mac.js';
 
@@ -12,6 +13,10 @@ export interface NetDeviceOptions {
   queueSize?: number;
   /** What the card tells the driver of VIRTIO_NET_F_MTU, 68 to 65535 bytes; 1500 when left out. */
   mtu?: number;
+  /** Speed of the link that the driver of VIRTIO_NET_F_SPEED_DUPLEX is told, 0 to 0x7fffffff Mbit/s; 10000 when left out. */
+  speed?: number | 'unknown';
+  /** Whether the same driver is told that both ends may send at once, which they may in any case; 'full' when left out. */
+  duplex?: Duplex;
   /** Features to leave out (false) or to offer (true); the others are offered as `netFeatures` says. */
   features?: Partial<Record<NetFeatureName, boolean>>;
   /** How long a frame may wait while nothing that waits gets through, in milliseconds; 5000 when left out. */
@@ -20,11 +25,9 @@ export interface NetDeviceOptions {
   name?: string;
 }
 
-export interface NetSettings {
+export interface NetSettings extends ConfigSettings {
   readonly mac: Uint8Array;
-  readonly queuePairs: number;
   readonly queueSize: number;
-  readonly mtu: number;
   readonly features: Features;
   readonly deadline: number;
   readonly name: string;
@@ -34,6 +37,7 @@ const limits = {
   queuePairs: { least: 1, most: 256, default: 4 },
   queueSize: { least: 4, most: 32768, default: 256 },
   mtu: { least: 68, most: 65535, default: 1500 },
+  speed: { least: 0, most: 0x7fffffff, default: 10000 },
   deadline: { least: 0, most: 3600000, default: 5000 },
 } as const;
 
@@ -42,7 +46,7 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   const number = (name: keyof typeof limits): number => {
     const { least, most, default: ordinary } = limits[name];
     const value = options[name] ?? ordinary;
-    if (!Number.isInteger(value) || value < least || value > most) {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
       throw new RangeError(`${name} is ${value}; it must be a whole number from ${least} to ${most}`);
     }
     return value;
@@ -51,11 +55,17 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   if ((queueSize & (queueSize - 1)) !== 0) {
     throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);
   }
+  const { speed, duplex = 'full' } = options;
+  if (!duplexModes.includes(duplex)) {
+    throw new RangeError(`duplex is '${duplex}'; it must be one of ${duplexModes.join(', ')}`);
+  }
   return {
     mac: parseMac(options.mac),
     queuePairs: number('queuePairs'),
     queueSize,
     mtu: number('mtu'),
+    speed: speed === 'unknown' ? speed : number('speed'),
+    duplex,
     features: offerFeatures(netFeatures, options.features),
     deadline: number('deadline'),
     name: options.name ?? 'virtio-net',

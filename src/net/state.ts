@@ -1,5 +1,6 @@
 import type { CoalescingState } from './coalescing.js';
 import type { NetConfigState } from './config.js';
+import type { FilterState } from './filter.js';
 import type { LaneCounters } from './link/counters.js';
 import type { HeldState } from './transmit.js';
 
@@ -11,6 +12,7 @@ export interface NetDeviceState {
   /** Pairs in use. */
   pairs: number;
   config: NetConfigState;
+  filter: FilterState;
   /** By pair. */
   counters: LaneCounters[];
   /** By pair: the packets that were taken to transmit, but found no room yet. */
@@ -33,5 +35,5 @@ export function readNetState(state: NetDeviceState, queuePairs: number): NetDevi
 }
 
 export function copyCounters(counters: LaneCounters): LaneCounters {
-  return { ...counters, dropped: { ...counters.dropped } };
+  return { ...counters, dropped: { ...counters.dropped }, filtered: { ...counters.filtered } };
 }

@@ -12,14 +12,15 @@ export function cardTables({ device, function: pci, slot }: VirtioNetCard): HTML
     ['Interrupts', pci.msix.enabled ? `MSI-X, ${pci.msix.vectors} vectors` : 'one line'],
     ['Features', featureNames(pci.negotiation.features, device.featureTable).join(' ')],
   ];
-  const pairs = device.counters.map(({ rxFrames, rxBytes, txFrames, txBytes, dropped }, pair): Cell[] => {
+  const pairs = device.counters.map(({ rxFrames, rxBytes, txFrames, txBytes, dropped, filtered }, pair): Cell[] => {
     const lost = Object.entries(dropped).map(([reason, count]) => `${reason} ${count}`);
-    return [pair, rxFrames, rxBytes, txFrames, txBytes, lost.join(', ') || 'none'];
+    const unwanted = Object.values(filtered).reduce((sum, count) => sum + count, 0);
+    return [pair, rxFrames, rxBytes, txFrames, txBytes, unwanted, lost.join(', ') || 'none'];
   });
   const vectors = pci.vectorUses().map(({ vector, use, fired }): Cell[] => [vector, use, fired]);
   return [
     table('facts', [], facts),
-    table('pairs', ['Pair', 'rx frames', 'rx bytes', 'tx frames', 'tx bytes', 'Dropped'], pairs),
+    table('pairs', ['Pair', 'rx frames', 'rx bytes', 'tx frames', 'tx bytes', 'Filtered', 'Dropped'], pairs),
     table('vectors', ['Vector', 'Use', 'Fired'], vectors),
   ];
 }

@@ -92,8 +92,8 @@ describe('tables', () => {
     driver.setPairs(2);
     const rows = laneTable([station]).split('\n').slice(2);
     expect(rows).toHaveLength(2);
-    expect(rows[0]).toMatch(/1 +0 +0 +0 +0 +0 +0 +0 +1: the frame is shorter than an Ethernet header$/);
-    expect(rows[1]).toMatch(/1 +1 +0 +0 +0 +0 +0 +0 +0$/);
+    expect(rows[0]).toMatch(/1 +0 +0 +0 +0 +0 +0 +0 +0 +1: the frame is shorter than an Ethernet header$/);
+    expect(rows[1]).toMatch(/1 +1 +0 +0 +0 +0 +0 +0 +0 +0$/);
   });
 });
 

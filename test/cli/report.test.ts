@@ -29,8 +29,8 @@ describe('the report of vmq boot --json', () => {
             { vector: 5, use: 'control', fired: expect.any(Number) as unknown },
           ],
           lanes: [
-            { rxFrames: 0, txFrames: 0, rxBytes: 0, txBytes: 0, dropped: {} },
-            { rxFrames: 0, txFrames: 0, rxBytes: 0, txBytes: 0, dropped: {} },
+            { rxFrames: 0, txFrames: 0, rxBytes: 0, txBytes: 0, dropped: {}, filtered: {} },
+            { rxFrames: 0, txFrames: 0, rxBytes: 0, txBytes: 0, dropped: {}, filtered: {} },
           ],
           faults: [],
         },

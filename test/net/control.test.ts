@@ -61,16 +61,17 @@ describe('a command is refused', () => {
   it('of a class or number that is not known', () => {
     const parts = runningCard();
     for (const [kind, command] of [
-      [0, 0],
-      [1, 0],
+      [0, 6],
       [1, 2],
+      [2, 2],
+      [3, 1],
       [4, 1],
       [5, 1],
       [255, 255],
     ]) {
       expect(parts.driver.command(kind, command, [0, 0])).toBe(error);
     }
-    expect(rules(parts)).toEqual(new Array(6).fill('control-unknown'));
+    expect(rules(parts)).toEqual(new Array(7).fill('control-unknown'));
   });
 
   it('of a feature that was not negotiated', () => {
@@ -103,8 +104,8 @@ describe('a command is refused', () => {
   });
 
   it('that is longer than any command could be', () => {
-    const parts = runningCard();
-    expect(parts.driver.command(mqClass, 0, new Array<number>(70000).fill(0))).toBe(error);
+    const parts = runningCard({ memory: 0x200000 });
+    expect(parts.driver.command(mqClass, 0, new Array<number>(1 << 20).fill(0))).toBe(error);
     expect(rules(parts)).toEqual(['control-argument']);
   });
 });

@@ -28,6 +28,10 @@ describe('the options of a card', () => {
     [{ queueSize: 65536 }, 'queueSize is 65536; it must be a whole number from 4 to 32768'],
     [{ mtu: 67 }, 'mtu is 67; it must be a whole number from 68 to 65535'],
     [{ mtu: 65536 }, 'mtu is 65536; it must be a whole number from 68 to 65535'],
+    [{ speed: -1 }, 'speed is -1; it must be a whole number from 0 to 2147483647'],
+    [{ speed: 0x80000000 }, 'speed is 2147483648; it must be a whole number from 0 to 2147483647'],
+    [{ speed: 'fast' as 'unknown' }, 'speed is fast; it must be a whole number from 0 to 2147483647'],
+    [{ duplex: 'simplex' as 'half' }, "duplex is 'simplex'; it must be one of half, full, unknown"],
     [{ deadline: -1 }, 'deadline is -1; it must be a whole number from 0 to 3600000'],
     [{ mac: '52:54:00:12:34' }, "'52:54:00:12:34' is no MAC address; one looks like 52:54:00:12:34:56"],
     [{ mac: '53:54:00:12:34:56' }, 'the MAC address 53:54:00:12:34:56 is a multicast one; its first byte must be even'],
@@ -41,7 +45,7 @@ describe('the options of a card', () => {
   it('leave features out', () => {
     const all = card().offeredFeatures;
     expect(featureNames(all, netFeatures)).toEqual(
-      (netFeatures as readonly Feature[])
+      [...(netFeatures as readonly Feature[])]
         .filter(({ offeredByDefault }) => offeredByDefault !== false)
         .sort((a, b) => a.bit - b.bit)
         .map(({ name }) => name),
@@ -50,15 +54,16 @@ describe('the options of a card', () => {
     expect(fewer.offeredFeatures).toBe(all & ~feature.mtu & ~feature.eventIndex);
   });
 
-  it('offer what is not offered by default (6.1)', () => {
-    const accessPlatform = 1n << 33n;
-    const { offeredFeatures } = card({ features: { VIRTIO_F_ACCESS_PLATFORM: true } });
-    expect(offeredFeatures).toBe(card().offeredFeatures | accessPlatform);
+  it('offer what is not offered by default', () => {
+    const [accessPlatform, standby] = [1n << 33n, 1n << 62n];
+    const { offeredFeatures } = card({ features: { VIRTIO_F_ACCESS_PLATFORM: true, VIRTIO_NET_F_STANDBY: true } });
+    expect(offeredFeatures).toBe(card().offeredFeatures | accessPlatform | standby);
   });
 
   it('can not leave out what another offered feature requires (2.2.2)', () => {
     const { offeredFeatures } = card({ features: { VIRTIO_NET_F_CTRL_VQ: false } });
-    expect(offeredFeatures & (feature.multiqueue | feature.controlMac)).toBe(0n);
+    const { multiqueue, controlMac, receiveModes, extraReceiveModes, vlans, announce } = feature;
+    expect(offeredFeatures & (multiqueue | controlMac | receiveModes | extraReceiveModes | vlans | announce)).toBe(0n);
   });
 });
 
@@ -81,6 +86,10 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_MRG_RXBUF: 15,
       VIRTIO_NET_F_STATUS: 16,
       VIRTIO_NET_F_CTRL_VQ: 17,
+      VIRTIO_NET_F_CTRL_RX: 18,
+      VIRTIO_NET_F_CTRL_VLAN: 19,
+      VIRTIO_NET_F_CTRL_RX_EXTRA: 20,
+      VIRTIO_NET_F_GUEST_ANNOUNCE: 21,
       VIRTIO_NET_F_MQ: 22,
       VIRTIO_NET_F_CTRL_MAC_ADDR: 23,
       VIRTIO_NET_F_VQ_NOTF_COAL: 52,
@@ -90,6 +99,8 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_HOST_USO: 56,
       VIRTIO_NET_F_GUEST_HDRLEN: 59,
       VIRTIO_NET_F_RSC_EXT: 61,
+      VIRTIO_NET_F_STANDBY: 62,
+      VIRTIO_NET_F_SPEED_DUPLEX: 63,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,

@@ -19,6 +19,8 @@ type Step =
   | { do: 'wire'; room: boolean }
   | { do: 'pairs'; pairs: number }
   | { do: 'mac'; mac: number[] }
+  | { do: 'filter'; command: readonly [kind: number, command: number, data: number[]] }
+  | { do: 'announce' }
   | { do: 'wait'; milliseconds: number }
   | { do: 'link'; up: boolean }
   | { do: 'mask'; vector: number; masked: boolean }
@@ -26,6 +28,24 @@ type Step =
   | { do: 'break' }
   | { do: 'restart' }
   | { do: 'save' };
+
+const station = (index: number): number[] => [2, 0, 0, 0, 0, index];
+const entries = (...macs: number[][]): number[] => [macs.length, 0, 0, 0, ...macs.flat()];
+
+/** Commands that say what the driver wants to receive, and that it announces its guest (virtio 5.1.6.5.1 to 5.1.6.5.4). */
+const filterCommand = fc.constantFrom<[number, number, number[]][]>(
+  [0, 0, [0]],
+  [0, 0, [0]],
+  [0, 0, [1]],
+  [0, 2, [1]],
+  [0, 4, [1]],
+  [0, 4, [0]],
+  [1, 0, [...entries(station(1)), ...entries()]],
+  [1, 0, [...entries(station(2), station(1)), ...entries([51, 51, 0, 0, 0, 1])]],
+  [2, 0, [7, 0]],
+  [2, 1, [7, 0]],
+  [3, 0, []],
+);
 
 const pair = fc.nat(queuePairs - 1);
 const seeds = fc.array(fc.nat(99), { minLength: 1, maxLength: 4 });
@@ -49,6 +69,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       mac: fc.array(fc.nat(255), { minLength: 6, maxLength: 6 }),
     }),
   },
+  { weight: 15, arbitrary: fc.record({ do: fc.constant('filter' as const), command: filterCommand }) },
+  { weight: 3, arbitrary: fc.constant<Step>({ do: 'announce' }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat(700) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('link' as const), up: fc.boolean() }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('mask' as const), vector: fc.nat(5), masked: fc.boolean() }) },
@@ -58,9 +80,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 25, arbitrary: fc.constant<Step>({ do: 'save' }) },
 );
 
-/** Frames of ten flows and of none; a seed names one. */
+/** Frames of ten flows, some of them in a VLAN, and of none; a seed names one. */
 function frameOf(seed: number): Uint8Array {
   const flow: Flow = { source: 1, destination: 2, sourcePort: 100 + (seed % 10), destinationPort: 80 };
+  if (seed % 7 === 6) return flowFrame({ ...flow, vlan: 7 }, 20 + seed);
   if (seed % 11 === 10) return plainFrame(14 + seed, seed);
   return flowFrame(seed % 2 === 0 ? flow : reversed(flow), 20 + seed);
 }
@@ -96,6 +119,8 @@ class Run {
       if (step.room) parts.wire.tellRoom();
     } else if (step.do === 'pairs') this.command(4, 0, [step.pairs, 0]);
     else if (step.do === 'mac') this.command(1, 1, step.mac);
+    else if (step.do === 'filter') this.command(...step.command);
+    else if (step.do === 'announce') this.answers.push(card.announce());
     else if (step.do === 'wait') this.clock.advance(step.milliseconds);
     else if (step.do === 'link') card.setLink(step.up);
     else if (step.do === 'mask') driver.msix!.mask(step.vector, step.masked);

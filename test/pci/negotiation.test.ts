@@ -24,7 +24,8 @@ describe('FEATURES_OK', () => {
     });
   });
 
-  const refusals: [what: string, features: bigint, rule: string, reason: string][] = [
+  type Refused = [what: string, features: bigint, rule: string, reason: string];
+  const refusals: Refused[] = [
     ['what was not offered', feature.version1 | (1n << 6n), 'feature-not-offered', 'bit 6 was not offered'],
     ['what nobody knows', feature.version1 | (1n << 45n), 'feature-not-offered', 'bit 45 was not offered'],
     [
@@ -39,6 +40,12 @@ describe('FEATURES_OK', () => {
       'feature-dependency',
       'VIRTIO_NET_F_CTRL_MAC_ADDR needs VIRTIO_NET_F_CTRL_VQ',
     ],
+    ...(['CTRL_RX', 'CTRL_VLAN', 'CTRL_RX_EXTRA', 'GUEST_ANNOUNCE'] as const).map((name, index): Refused => [
+      `${name} without the control queue (5.1.3.1)`,
+      feature.version1 | (1n << BigInt(18 + index)),
+      'feature-dependency',
+      `VIRTIO_NET_F_${name} needs VIRTIO_NET_F_CTRL_VQ`,
+    ]),
     [
       'anything without VERSION_1 (6.2)',
       feature.mac,

@@ -26,6 +26,10 @@ export const feature = {
   mergeable: 1n << 15n,
   status: 1n << 16n,
   controlQueue: 1n << 17n,
+  receiveModes: 1n << 18n,
+  vlans: 1n << 19n,
+  extraReceiveModes: 1n << 20n,
+  announce: 1n << 21n,
   multiqueue: 1n << 22n,
   controlMac: 1n << 23n,
   queueCoalescing: 1n << 52n,
@@ -36,6 +40,7 @@ export const feature = {
   guestUso4: 1n << 54n,
   guestUso6: 1n << 55n,
   hostUso: 1n << 56n,
+  speedDuplex: 1n << 63n,
   orderPlatform: 1n << 36n,
 } as const;
 

@@ -14,8 +14,8 @@ const ackBytes = 1;
 const commandBytes = 2;
 /** As much of a refused command's data as its report shows. */
 const shownBytes = 64;
-/** More than any command of the specification has; what is longer is refused without being read. */
-const longestCommand = 65536;
+/** Room for more addresses than any driver filters by; what is longer is refused without being read. */
+const longestCommand = 1 << 20;
 
 /** The control queue: commands from the driver, answered one by one (virtio 5.1.6.5). */
 export class ControlQueue {

@@ -27,6 +27,15 @@ export const dropReasons = {
 } as const;
 export type DropReason = keyof typeof dropReasons;
 
+/** Why a guest did not get a frame that it does not want. Such frames are not lost: the guest asked to be without them. */
+export const filterReasons = {
+  unicast: "it is for an address that is not the guest's",
+  multicast: 'it is for a group that the guest is not in',
+  broadcast: 'the guest wants no broadcasts',
+  vlan: 'it is of a VLAN that the guest is not in',
+} as const;
+export type FilterReason = keyof typeof filterReasons;
+
 /** What passed one lane of a card. Directions are the guest's: it receives rx and transmits tx. */
 export interface LaneCounters {
   rxFrames: number;
@@ -35,12 +44,18 @@ export interface LaneCounters {
   txBytes: number;
   /** Frames lost, by reason; reasons that never occurred are absent. */
   dropped: Partial<Record<DropReason, number>>;
+  /** Frames that the guest does not want, by reason; reasons that never occurred are absent. */
+  filtered: Partial<Record<FilterReason, number>>;
 }
 
 export function newLaneCounters(): LaneCounters {
-  return { rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0, dropped: {} };
+  return { rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0, dropped: {}, filtered: {} };
 }
 
 export function countDrop(counters: { dropped: Partial<Record<DropReason, number>> }, reason: DropReason): void {
   counters.dropped[reason] = (counters.dropped[reason] ?? 0) + 1;
+}
+
+export function countFiltered(counters: LaneCounters, reason: FilterReason): void {
+  counters.filtered[reason] = (counters.filtered[reason] ?? 0) + 1;
 }
