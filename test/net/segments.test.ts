@@ -211,6 +211,7 @@ describe('a frame whose headers do not fit', () => {
     ['IPv6 called IPv4', buildPacket({ ...tcp, version: 6 }), asked],
     ['TCP called UDP', tcpFrame, { ...asked, gso: gsoType.udpL4 }],
     ['TCP to be fragmented', tcpFrame, { ...asked, gso: gsoType.udp }],
+    ['TCP with its checksum, to be fragmented', tcpFrame, { ...asked, gso: gsoType.udp, needsChecksum: false }],
     ['UDP called TCP', udpFrame, asked],
     ['a checksum from elsewhere on', tcpFrame, { ...asked, checksumStart: 38 }],
     ['a checksum at another place', tcpFrame, { ...asked, checksumOffset: 6 }],
@@ -241,13 +242,19 @@ describe('a frame whose headers do not fit', () => {
       buildPacket({ ...tcp, payload: new Uint8Array(65_500) }),
       { ...asked, gsoSize: 65_535 },
     ],
+    [
+      'a datagram longer than IP can say',
+      buildPacket({ ...udp, payload: new Uint8Array(65_509) }),
+      { gso: gsoType.udp, gsoSize: 1480 },
+    ],
   ])('is refused: %s', (_name, built, wanted) => refused(built, wanted));
 
   it('is refused however short it is', () => {
-    for (const gso of [gsoType.tcp4, gsoType.udpL4, gsoType.udp]) {
-      const built = buildPacket(gso === gsoType.tcp4 ? tcp : udp);
+    const kinds: Asked[] = [{ gso: gsoType.tcp4 }, { gso: gsoType.udpL4 }, { gso: gsoType.udp }];
+    for (const kind of [...kinds, { gso: gsoType.udp, needsChecksum: false }]) {
+      const built = buildPacket(kind.gso === gsoType.tcp4 ? tcp : udp);
       for (let length = 0; length < built.payloadStart; length++) {
-        refused({ ...built, bytes: built.bytes.subarray(0, length) }, { gso, gsoSize: 1000 });
+        refused({ ...built, bytes: built.bytes.subarray(0, length) }, { ...kind, gsoSize: 1000 });
       }
     }
   });
