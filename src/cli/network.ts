@@ -4,6 +4,7 @@ import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js
 import { startGuests, type Guest, type StartOptions } from '../vm/index.node.js';
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
 import { FaultLog } from './faults.js';
+import type { NetFeatureWishes } from './featureWishes.js';
 import type { Progress } from './progress.js';
 
 export interface NetworkOptions extends Pick<
@@ -15,6 +16,8 @@ export interface NetworkOptions extends Pick<
   readonly queuePairs: number;
   readonly backend: BackendName;
   readonly mtu?: number | undefined;
+  /** Features that the cards offer (true), or don't (false), other than by default. */
+  readonly features?: NetFeatureWishes | undefined;
 }
 
 /** A guest with its card and its address. */
@@ -102,7 +105,7 @@ async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
-  { queuePairs, mtu }: NetworkOptions,
+  { queuePairs, mtu, features }: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
@@ -112,7 +115,7 @@ async function plugIn(
     progress.note(`In the machine of guest ${number}: ${error.message}`),
   );
   const card = await guest.addCard({
-    ...{ port, queuePairs, mtu, signal, deadline: patience },
+    ...{ port, queuePairs, mtu, features, signal, deadline: patience },
     name: `guest ${number}`,
     mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
     address: `${address(number)}/24`,

@@ -4,6 +4,8 @@ import { UserError } from '../vm/index.node.js';
 import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber } from './arguments.js';
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
+import { showFeatures } from './features.js';
+import { featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
 import type { Streams } from './streams.js';
 import { tour } from './tour.js';
@@ -23,6 +25,7 @@ export interface BootOptions extends ImageOptions {
   readonly backend: BackendName;
   readonly memory?: number;
   readonly mtu?: number;
+  readonly features?: NetFeatureWishes;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -84,6 +87,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     )
     .addOption(memoryOption())
     .option('--mtu <bytes>', 'the largest packet that the cards tell their drivers of', wholeNumber('mtu'))
+    .option('--features <list>', 'offer features (+MTU) or leave them out (-MTU), by names and commas', featureWishes)
     .option('--kernel <file>', 'boot this kernel, a bzImage, instead of the guest image', readableFile('kernel'))
     .option('--initrd <file>', 'the initial RAM disk of that kernel', readableFile('initrd'))
     .option('--append <parameters>', "more for the kernel's command line, such as pci=nomsi")
@@ -92,6 +96,12 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', bootNotes)
     .action(async (options: BootOptions) => exit(await boot(bootSettings(options), streams)));
+
+  program
+    .command('features')
+    .description('list what can be negotiated with the card')
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .action(({ json = false }: { json?: boolean }) => exit(showFeatures(json, streams)));
 
   const guest = program.command('guest').description('the guest image').helpCommand(false);
   imageOptions(guest.command('build'))
@@ -106,7 +116,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
 /** What the options of `vmq boot` ask for. @throws UserError when they do not go together */
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
-  const { suite, kernelPackage, mirror } = options;
+  const { features, suite, kernelPackage, mirror } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -115,7 +125,7 @@ export function bootSettings(options: BootOptions): BootSettings {
   }
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, memoryMiB: memory, commandLine: append, kernel, initrd },
+      ...{ guests, queuePairs: queues, backend, mtu, features, memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },
     commands: exec.map((text) => guestCommand(text, guests)),

@@ -2,6 +2,7 @@ import { featureNames } from '../virtio/features.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { FaultEntry } from './faults.js';
+import { negotiated, type NegotiatedReport } from './negotiated.js';
 import type { Station } from './network.js';
 import type { Run } from './runs.js';
 
@@ -21,7 +22,7 @@ export interface GuestReport {
   readonly fromSnapshot: boolean;
 }
 
-export interface DeviceReport {
+export interface DeviceReport extends NegotiatedReport {
   /** What the card has, and what the driver set with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
   readonly queuePairs: number;
   readonly queuePairsInUse: number;
@@ -58,6 +59,7 @@ function deviceReport({ card, lanes, faults }: Station): DeviceReport {
     queuePairs: device.maxQueuePairs,
     queuePairsInUse: device.lanes,
     features: featureNames(pciFunction.negotiation.features, device.featureTable),
+    ...negotiated(card),
     msixEnabled: pciFunction.msix.enabled,
     vectors: pciFunction.vectorUses(),
     lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped, filtered }) => ({

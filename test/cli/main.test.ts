@@ -38,6 +38,18 @@ describe('bad use', () => {
     [['boot', '--memory', 'lots'], /^--memory .*'lots'/],
     [['boot', '--memory', '64'], /^--memory .*'64'/],
     [['boot', '--mtu', '67'], /^--mtu .*'67'/],
+    [['boot', '--features', 'MQ'], /^--features takes names, each with \+ or - before it and commas between; 'MQ'/],
+    [['boot', '--features', '+MQ,'], /^--features takes names.*; '' is not one\.$/],
+    [
+      ['boot', '--features', '+virtio_net_f_mqq'],
+      /^--features: no feature is called 'virtio_net_f_mqq'; did you mean MQ/,
+    ],
+    [['boot', '--features', '-PAKED'], /^--features: no feature is called 'PAKED'; 'vmq features' lists/],
+    [
+      ['boot', '--features', '-ctrl_vq,+MQ'],
+      /^--features '-ctrl_vq,\+MQ' can't be: VIRTIO_NET_F_MQ needs VIRTIO_NET_F_CTRL_VQ/,
+    ],
+    [['features', 'MQ'], /^Too many arguments/],
     [['boot', '--timeout', '0'], /^--timeout .*'0'/],
     [['boot', '--queus', '4'], /^Unknown option '--queus' \(Did you mean --queues\?\)\.$/],
     [['boot', '--kernel', dirname(file), '--exec', 'ls'], /^--kernel takes a file/],
@@ -71,16 +83,19 @@ describe('bad use', () => {
 });
 
 describe('help', () => {
-  it.each([[['--help']], [['boot', '--help']], [['tour', '--help']], [['guest', 'build', '--help']]])(
-    '%j goes to standard output and fits a narrow terminal',
-    async (args) => {
-      const { status, stdout, stderr } = await vmq(...args);
-      expect(status).toBe(0);
-      expect(stderr).toBe('');
-      expect(stdout).toMatch(/^Usage: vmq/);
-      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-    },
-  );
+  it.each([
+    [['--help']],
+    [['boot', '--help']],
+    [['features', '--help']],
+    [['tour', '--help']],
+    [['guest', 'build', '--help']],
+  ])('%j goes to standard output and fits a narrow terminal', async (args) => {
+    const { status, stdout, stderr } = await vmq(...args);
+    expect(status).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^Usage: vmq/);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
 
   it('tells the version of the package', async () => {
     expect(await vmq('--version')).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: '' });

@@ -19,6 +19,11 @@ describe('the report of vmq boot --json', () => {
           queuePairs: 2,
           queuePairsInUse: 2,
           features: expect.arrayContaining(['VIRTIO_NET_F_MQ', 'VIRTIO_F_VERSION_1']) as unknown,
+          offered: expect.arrayContaining([{ name: 'VIRTIO_NET_F_MQ', bit: 22 }]) as unknown,
+          accepted: expect.arrayContaining([{ name: 'VIRTIO_NET_F_MQ', bit: 22 }]) as unknown,
+          refused: expect.arrayContaining([
+            { name: 'VIRTIO_F_ACCESS_PLATFORM', bit: 33, reason: 'not offered' },
+          ]) as unknown,
           msixEnabled: true,
           vectors: [
             { vector: 0, use: 'config', fired: 0 },

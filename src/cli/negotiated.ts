@@ -1,0 +1,48 @@
+import type { VirtioNetCard } from '../hosts/v86/attach.js';
+import { hasFeature, type Feature, type Features } from '../virtio/features.js';
+import { deviceStatus } from '../virtio/status.js';
+
+/** A feature in a report, in the order of the bits. */
+export interface NamedFeature {
+  readonly name: string;
+  readonly bit: number;
+}
+
+/** What came of the negotiation between a card and its driver. */
+export interface NegotiatedReport {
+  /** What the card offers. */
+  readonly offered: readonly NamedFeature[];
+  /** What both agreed on. */
+  readonly accepted: readonly NamedFeature[];
+  /** All others that the card knows, each with the reason, for a person. */
+  readonly refused: readonly (NamedFeature & { readonly reason: string })[];
+}
+
+/** Tells of each feature that the card knows what became of it. */
+export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): NegotiatedReport {
+  const { device } = card;
+  const { negotiation } = card.function;
+  const known = [...(device.featureTable as readonly Feature[])].sort((a, b) => a.bit - b.bit);
+  const agreed = (negotiation.status & deviceStatus.FEATURES_OK) !== 0;
+  const accepted = agreed ? negotiation.features : 0n;
+  const within = (features: Features): Feature[] => known.filter(({ bit }) => hasFeature(features, 1n << BigInt(bit)));
+  const untaken = negotiation.refusal
+    ? `the card refused what the driver accepted: ${negotiation.refusal.reason}`
+    : agreed
+      ? 'the driver did not take it'
+      : 'no driver has negotiated';
+  const offeredNames = new Set(within(device.offeredFeatures).map(({ name }) => name));
+  const reason = ({ name, dependsOn }: Feature): string => {
+    if (offeredNames.has(name)) return untaken;
+    const missing = dependsOn.find((group) => !group.some((other) => offeredNames.has(other)));
+    return missing ? `not offered, as it needs ${missing.join(' or ')}` : 'not offered';
+  };
+  const named = ({ name, bit }: Feature): NamedFeature => ({ name, bit });
+  return {
+    offered: within(device.offeredFeatures).map(named),
+    accepted: within(accepted).map(named),
+    refused: known
+      .filter(({ bit }) => !hasFeature(accepted, 1n << BigInt(bit)))
+      .map((feature) => ({ ...named(feature), reason: reason(feature) })),
+  };
+}
