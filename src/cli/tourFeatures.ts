@@ -24,6 +24,7 @@ export const featureMeanings: Readonly<Record<NetFeatureName, string>> = {
   VIRTIO_NET_F_GUEST_ANNOUNCE: 'the card may ask the guest to tell the network where it is',
   VIRTIO_NET_F_MQ: 'more than one queue pair',
   VIRTIO_NET_F_CTRL_MAC_ADDR: 'a command that sets the MAC address',
+  VIRTIO_NET_F_DEVICE_STATS: 'commands that ask for what the card counts',
   VIRTIO_NET_F_VQ_NOTF_COAL: 'a command that says how long interrupts of one queue may wait',
   VIRTIO_NET_F_NOTF_COAL: 'commands that say how long interrupts may wait for more packets',
   VIRTIO_NET_F_GUEST_USO4: 'many UDP datagrams are received as one packet, over IPv4',

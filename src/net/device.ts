@@ -21,6 +21,7 @@ import { netOptions, type NetDeviceOptions, type NetSettings } from './options.j
 import { Sent, type Port } from './link/port.js';
 import { ReceiveLane } from './receive.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
+import { DeviceStatistics } from './statistics.js';
 import { AutomaticSteering } from './steering.js';
 import { TransmitLane, type HeldState, type TransmitCard } from './transmit.js';
 
@@ -45,6 +46,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   /** The driver changed the number of pairs in use. */
   readonly onQueuePairs = new Signal<number>();
   readonly coalescing: NotificationCoalescing;
+  readonly statistics: DeviceStatistics;
   onFault: (fault: DriverFault, needsReset: boolean) => void = () => undefined;
   onConfigChange: (byDriver: boolean) => void = () => undefined;
 
@@ -84,6 +86,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.offeredFeatures = features;
     this.queueSizes = new Array<number>(2 * queuePairs + 1).fill(queueSize);
     this.counters = Array.from({ length: queuePairs }, newLaneCounters);
+    this.statistics = new DeviceStatistics(this.counters);
     this.receivers = new Array<undefined>(queuePairs).fill(undefined);
     this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
@@ -159,8 +162,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   activate(activation: Activation): void {
-    this.active = activation;
-    this.coalescing.activate(activation, this.controlIndex);
+    this.active = { ...activation, interrupts: this.statistics.counting(activation.interrupts) };
+    this.coalescing.activate(this.active, this.controlIndex);
+    this.statistics.activate(activation.features, this.controlIndex);
     this.useOffloads(this.restoredOffloads ?? activation.features & guestOffloads);
     this.restoredOffloads = undefined;
     this.filter.activate(activation.features);
@@ -178,9 +182,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     });
   }
 
-  notify(index: number): void {
+  notify(index: number, byDriver = true): void {
     const queue = this.active?.queues[index];
     if (!queue || this.failed) return;
+    if (byDriver) this.statistics.notified(index);
     this.guard(() => {
       this.takeQueue(index, queue);
       if (index === this.controlIndex) this.runControl();
@@ -267,6 +272,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
       flows: this.steering.save(),
       coalescing: this.coalescing.save(),
+      statistics: this.statistics.save(),
       failed: this.failed,
       guestOffloads: this.guestOffloads.toString(16),
     };
@@ -281,6 +287,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.restoredHeld = state.held;
     this.steering.restore(state.flows);
     this.coalescing.restore(state.coalescing);
+    this.statistics.restore(state.statistics);
     this.failed = state.failed;
     this.restoredOffloads = BigInt(`0x${state.guestOffloads}`);
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
@@ -303,7 +310,14 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
     } else if (index % 2 === 0) {
       const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
-      this.receivers[pair] ??= new ReceiveLane(queue, memory, header, mergeable, this.counters[pair]);
+      this.receivers[pair] ??= new ReceiveLane(
+        queue,
+        memory,
+        header,
+        mergeable,
+        this.counters[pair],
+        this.statistics.receive[pair],
+      );
     } else {
       const card: TransmitCard = {
         memory,
@@ -311,7 +325,13 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
         out: (frame, again) => this.out(frame, again),
         violation: (fault) => this.onFault(fault, false),
       };
-      this.transmitters[pair] ??= new TransmitLane(pair, queue, this.counters[pair], card);
+      this.transmitters[pair] ??= new TransmitLane(
+        pair,
+        queue,
+        this.counters[pair],
+        this.statistics.transmit[pair],
+        card,
+      );
     }
   }
 
@@ -447,6 +467,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   private drop(pair: number, reason: DropReason): Sent {
     countDrop(this.counters[pair], reason);
+    this.statistics.receive[pair].drops++;
     return Sent.dropped;
   }
 

@@ -35,6 +35,7 @@ export const netFeatures = [
   { name: 'VIRTIO_NET_F_GUEST_ANNOUNCE', bit: 21, dependsOn: controlQueue, spec: '5.1.6.5.4' },
   { name: 'VIRTIO_NET_F_MQ', bit: 22, dependsOn: controlQueue, spec: '5.1.6.5.6' },
   { name: 'VIRTIO_NET_F_CTRL_MAC_ADDR', bit: 23, dependsOn: controlQueue, spec: '5.1.6.5.2' },
+  { name: 'VIRTIO_NET_F_DEVICE_STATS', bit: 50, dependsOn: controlQueue, spec: '1.4: 5.1.6.5.11' },
   { name: 'VIRTIO_NET_F_VQ_NOTF_COAL', bit: 52, dependsOn: controlQueue, spec: '5.1.6.5.9' },
   { name: 'VIRTIO_NET_F_NOTF_COAL', bit: 53, dependsOn: controlQueue, spec: '5.1.6.5.9' },
   { name: 'VIRTIO_NET_F_GUEST_USO4', bit: 54, dependsOn: guestChecksum, spec: '5.1.6.4' },
@@ -80,6 +81,7 @@ export const VIRTIO_NET_F_GUEST_ANNOUNCE: Features = 1n << 21n;
 export const announceFeatures: Features = VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_ANNOUNCE;
 export const VIRTIO_NET_F_MQ: Features = 1n << 22n;
 export const VIRTIO_NET_F_CTRL_MAC_ADDR: Features = 1n << 23n;
+export const VIRTIO_NET_F_DEVICE_STATS: Features = 1n << 50n;
 export const VIRTIO_NET_F_VQ_NOTF_COAL: Features = 1n << 52n;
 export const VIRTIO_NET_F_NOTF_COAL: Features = 1n << 53n;
 export const VIRTIO_NET_F_GUEST_USO4: Features = 1n << 54n;

@@ -3,6 +3,7 @@ import type { ActiveQueue } from '../virtio/device.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { fillChain } from './chainBytes.js';
+import type { ReceiveStatistics } from './queueStatistics.js';
 import { countDrop, type LaneCounters } from './link/counters.js';
 import type { Frame } from './link/frame.js';
 import type { PacketHeader } from './header.js';
@@ -21,6 +22,7 @@ export class ReceiveLane {
   private readonly mergeable: boolean;
   private readonly counters: LaneCounters;
   private readonly header: PacketHeader;
+  private readonly statistics: ReceiveStatistics;
   private readonly chains: DescriptorChain[] = [];
 
   /** @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated */
@@ -30,12 +32,14 @@ export class ReceiveLane {
     header: PacketHeader,
     mergeable: boolean,
     counters: LaneCounters,
+    statistics: ReceiveStatistics,
   ) {
     this.queue = queue;
     this.memory = memory;
     this.header = header;
     this.mergeable = mergeable;
     this.counters = counters;
+    this.statistics = statistics;
     // Buffers are wanted only when there are none: until then the driver need not tell of each.
     queue.wantNotifications(false);
   }
@@ -57,6 +61,7 @@ export class ReceiveLane {
     });
     chains.length = 0;
     this.fresh++;
+    this.statistics.passed(frame);
     counters.rxFrames++;
     counters.rxBytes += frame.length;
     return Sent.taken;
@@ -96,6 +101,7 @@ export class ReceiveLane {
       const fits = this.mergeable && this.chains.length < this.queue.size;
       if (room < bytes && !fits) {
         countDrop(this.counters, 'noBufferFits');
+        this.statistics.overrun();
         return this.giveUp(Sent.dropped);
       }
     }

@@ -2,6 +2,7 @@ import type { CoalescingState } from './coalescing.js';
 import type { NetConfigState } from './config.js';
 import type { FilterState } from './filter.js';
 import type { LaneCounters } from './link/counters.js';
+import type { StatisticsState } from './statistics.js';
 import type { HeldState } from './transmit.js';
 
 export const stateVersion = 2;
@@ -20,6 +21,7 @@ export interface NetDeviceState {
   /** Flows that the guest sent on, as pairs of a flow's place in the table and its queue pair. */
   flows: [entry: number, pair: number][];
   coalescing: CoalescingState;
+  statistics: StatisticsState;
   /** The driver broke a rule and has not reset the card since. */
   failed: boolean;
   /** The offloads of packets received that are on, as hexadecimal feature bits. */

@@ -7,6 +7,7 @@ import { countDrop, type DropReason, type LaneCounters } from './link/counters.j
 import { ethernetHeaderBytes, Frame } from './link/frame.js';
 import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
+import type { TransmitStatistics } from './queueStatistics.js';
 
 /** Hands a frame on, for the first time or again; a reason instead of an answer says why it is lost. */
 export type FrameOut = (frame: Frame, again: boolean) => Sent | DropReason;
@@ -46,6 +47,7 @@ export class TransmitLane {
   private readonly memory: GuestMemory;
   private readonly counters: LaneCounters;
   private readonly header: PacketHeader;
+  private readonly statistics: TransmitStatistics;
   private readonly out: FrameOut;
   private readonly violation: (fault: DriverFault) => void;
   private readonly frame = new Frame();
@@ -56,11 +58,18 @@ export class TransmitLane {
   /** When a frame that was held got through last. */
   private progress = -Infinity;
 
-  constructor(lane: number, queue: ActiveQueue, counters: LaneCounters, card: TransmitCard) {
+  constructor(
+    lane: number,
+    queue: ActiveQueue,
+    counters: LaneCounters,
+    statistics: TransmitStatistics,
+    card: TransmitCard,
+  ) {
     this.lane = lane;
     this.queue = queue;
     this.memory = card.memory;
     this.counters = counters;
+    this.statistics = statistics;
     this.header = card.header;
     this.out = card.out;
     this.violation = card.violation;
@@ -111,6 +120,7 @@ export class TransmitLane {
   /** Drops what is held without giving the buffers back: the driver is gone. */
   abandon(): void {
     for (let i = this.held.length; i > 0; i--) countDrop(this.counters, 'reset');
+    this.statistics.drops += this.held.length;
     this.held.length = 0;
   }
 
@@ -172,7 +182,10 @@ export class TransmitLane {
   private finish(chain: DescriptorChain, lost: DropReason | undefined): void {
     if (lost) {
       countDrop(this.counters, lost);
+      if (lost === 'runt' || lost === 'badOffload') this.statistics.malformed();
+      else this.statistics.drops++;
     } else {
+      this.statistics.sent(this.frame);
       this.counters.txFrames++;
       this.counters.txBytes += chain.readableLength - this.header.bytes.length;
     }

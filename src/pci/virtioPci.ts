@@ -185,7 +185,7 @@ export class VirtioPciFunction implements PciFunction {
   private queueEnabled(index: number): void {
     if (!this.negotiation.driverReady) return;
     this.makeQueue(index);
-    this.device.notify(index);
+    this.device.notify(index, false);
   }
 
   private notify(index: number): void {
@@ -261,7 +261,7 @@ export class VirtioPciFunction implements PciFunction {
     this.queues.forEach((queue, index) => {
       if (!queue || queue.paused === this.halted) return;
       queue.paused = this.halted;
-      if (!queue.paused) this.guard(() => this.device.notify(index));
+      if (!queue.paused) this.guard(() => this.device.notify(index, false));
     });
     this.updateLine();
   }

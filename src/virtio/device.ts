@@ -48,8 +48,8 @@ export interface VirtioDevice<State = unknown> {
   refuse?(accepted: Features): Refusal | undefined;
   /** The driver is ready (DRIVER_OK), or was when the device was saved. */
   activate(activation: Activation): void;
-  /** The driver made buffers of this queue available. */
-  notify(queueIndex: number): void;
+  /** The driver made buffers of this queue available, or (byDriver is false) may have done so while nobody was told. */
+  notify(queueIndex: number, byDriver?: boolean): void;
   /** Forgets the driver: drops what is held and gives up the queues. */
   reset(): void;
   save(): State;

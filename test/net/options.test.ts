@@ -92,6 +92,7 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_GUEST_ANNOUNCE: 21,
       VIRTIO_NET_F_MQ: 22,
       VIRTIO_NET_F_CTRL_MAC_ADDR: 23,
+      VIRTIO_NET_F_DEVICE_STATS: 50,
       VIRTIO_NET_F_VQ_NOTF_COAL: 52,
       VIRTIO_NET_F_NOTF_COAL: 53,
       VIRTIO_NET_F_GUEST_USO4: 54,

@@ -32,6 +32,7 @@ export const feature = {
   announce: 1n << 21n,
   multiqueue: 1n << 22n,
   controlMac: 1n << 23n,
+  statistics: 1n << 50n,
   queueCoalescing: 1n << 52n,
   coalescing: 1n << 53n,
   indirect: 1n << 28n,

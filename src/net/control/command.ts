@@ -1,11 +1,13 @@
 import type { Features } from '../../virtio/features.js';
 import type { NotificationCoalescing } from '../coalescing.js';
 import type { ReceiveFilter } from '../filter.js';
+import type { DeviceStatistics } from '../statistics.js';
 
 /** What a driver commands through the control queue: the card, seen from there. */
 export interface ControlledCard {
   readonly coalescing: NotificationCoalescing;
   readonly filter: ReceiveFilter;
+  readonly statistics: DeviceStatistics;
   /** Answers false for a number of pairs that the card does not have. */
   setQueuePairs(pairs: number): boolean;
   setMac(mac: Uint8Array): boolean;
@@ -26,6 +28,9 @@ export interface Command {
   readonly length?: number;
   /** Length of its result in bytes, which follows the ack; 0 when left out. */
   readonly resultLength?: number;
-  /** Carries it out; false refuses it. The result is `resultLength` bytes long, all zero, and read where the answer is true. */
-  readonly run: (data: Uint8Array, card: ControlledCard, result: Uint8Array) => boolean;
+  /**
+   * Carries it out; false refuses it. The result is `resultLength` bytes long, all zero, and read where the answer is true.
+   * A command whose result may have any length answers that; the driver gets as much of it as it has room for.
+   */
+  readonly run: (data: Uint8Array, card: ControlledCard, result: Uint8Array) => boolean | Uint8Array;
 }

@@ -5,6 +5,7 @@ import { guestOffloadsCommands } from './guestOffloads.js';
 import { macAddressCommands } from './macAddress.js';
 import { multiqueueCommands } from './multiqueue.js';
 import { receiveModeCommands } from './receiveMode.js';
+import { statisticsCommands } from './statistics.js';
 import { vlanCommands } from './vlan.js';
 
 const key = (group: number, command: number): number => (group << 8) | command;
@@ -17,6 +18,7 @@ const classes = [
   multiqueueCommands,
   guestOffloadsCommands,
   coalescingCommands,
+  statisticsCommands,
 ];
 
 const table = new Map(classes.flat().map((command) => [key(command.class, command.command), command]));

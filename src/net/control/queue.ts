@@ -53,7 +53,10 @@ export class ControlQueue {
     if (chain.writableLength === 0) {
       throw new DriverFault('control-layout', 'there is no room for the ack', this.queue.index);
     }
+    const { control: statistics } = this.card.statistics;
+    statistics.commands++;
     const result = this.execute(chain);
+    if (result) statistics.ok++;
     const answer = new Uint8Array(ackBytes + (result?.length ?? 0));
     answer[0] = result ? ack.ok : ack.error;
     if (result) answer.set(result, ackBytes);
@@ -80,7 +83,9 @@ export class ControlQueue {
       return this.refuse('control-layout', `${name} has a result of ${resultLength} bytes, and no room for it`);
     }
     const result = new Uint8Array(resultLength);
-    if (command.run(data, this.card, result)) return result;
+    const answer = command.run(data, this.card, result);
+    if (answer === true) return result;
+    if (answer) return answer.subarray(0, chain.writableLength - ackBytes);
     return this.refuse('control-argument', `${name} with ${data.subarray(0, shownBytes).join(' ')}`);
   }
 

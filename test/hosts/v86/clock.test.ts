@@ -26,11 +26,8 @@ describe('the clock of guests', () => {
     const seen: string[] = [];
     systemClock.after(0, () => seen.push('due'));
     for (const length of [0, 0.5, 3]) systemClock.after(length, () => seen.push('cancelled'))();
-    const later = systemClock.after(5, () => seen.push('cancelled later'));
     expect(seen).toEqual([]);
-    await wait(4.5);
-    later();
-    await wait(3);
+    await wait(5);
     expect(seen).toEqual(['due']);
   });
 });
