@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Switch } from '../../src/fabric/index.js';
+import { systemClock } from '../../src/hosts/v86/index.js';
+import { netFeatures, type NetFeatureName } from '../../src/net/index.js';
+import type { FaultEvent } from '../../src/pci/index.js';
+import { featureNames } from '../../src/virtio/features.js';
+import { offerFeatures } from '../../src/virtio/offer.js';
+import { startGuests, type Guest, type GuestCard } from '../../src/vm/index.node.js';
+import { pairwise } from '../support/pairwise.js';
+
+/** Without it there is only the legacy interface, which is another card's. */
+const always = 'VIRTIO_F_VERSION_1';
+const wishes = (without: readonly string[]): Partial<Record<NetFeatureName, boolean>> =>
+  Object.fromEntries(without.map((name) => [name, false]));
+const offered = (without: readonly string[]): Set<string> =>
+  new Set(featureNames(offerFeatures(netFeatures, wishes(without)), netFeatures));
+const all = [...offered([])].filter((name) => name !== always);
+const singles = all.map((name) => ({ without: [name] }));
+
+const peer = '10.0.0.1';
+const file = '/tmp/random';
+const sum = async (guest: Guest, path: string): Promise<string> => (await ok(guest, `md5sum <${path}`)).trim();
+
+async function ok(guest: Guest, command: string): Promise<string> {
+  const { status, output } = await guest.run(command, { timeoutMs: 60_000 });
+  if (status !== 0) throw new Error(`'${command}' ended with status ${status}:\n${output}`);
+  return output;
+}
+
+/** A guest with a card that offers everything, and one that gets a card without these or those features. */
+describe('a card works in a real kernel', () => {
+  const fabric = new Switch({ clock: systemClock });
+  let guests: Guest[];
+  let sums: string[];
+  const port = fabric.addPort('guest 2');
+
+  beforeAll(async () => {
+    guests = await startGuests({ count: 2 });
+    await guests[0].addCard({ address: `${peer}/24`, queuePairs: 2, port: fabric.addPort('guest 1') });
+    for (const guest of guests) await ok(guest, `dd if=/dev/urandom of=${file} bs=64k count=4 2>/dev/null`);
+    sums = [await sum(guests[0], file), await sum(guests[1], file)];
+  });
+  afterAll(async () => {
+    await Promise.all(guests.map((guest) => guest.stop()));
+    fabric.close();
+  });
+
+  const cases = [...singles, ...pairwise(all, offered)];
+  it.each(cases)('without $without', async ({ without }) => {
+    const faults: FaultEvent[] = [];
+    const card = await guests[1].addCard({
+      ...{ address: '10.0.0.2/24', queuePairs: 2, port, features: wishes(without) },
+      onAttach: ({ function: pci }) => pci.onFault.on((event) => faults.push(event)),
+    });
+    try {
+      await check(card, without);
+    } finally {
+      await card.unplug();
+    }
+    expect(faults.map(({ fault }) => fault.message)).toEqual([]);
+  });
+
+  async function check(card: GuestCard, without: readonly string[]): Promise<void> {
+    const accepted = card.function.negotiation.features;
+    expect(card.function.negotiation.driverReady).toBe(true);
+    const names = featureNames(accepted, netFeatures);
+    expect(names).toContain(always);
+    for (const name of names) expect(offered(without)).toContain(name);
+    expect(await bitsInGuest(card)).toBe(accepted);
+    await passFiles();
+    const { rxBytes, txBytes } = card.device.counters.reduce((sum, lane) => ({
+      ...sum,
+      rxBytes: sum.rxBytes + lane.rxBytes,
+      txBytes: sum.txBytes + lane.txBytes,
+    }));
+    expect(Math.min(rxBytes, txBytes)).toBeGreaterThan(4 * 64 * 1024);
+  }
+
+  /** The features that the guest's kernel says were negotiated; it has a character for each bit. */
+  async function bitsInGuest({ interfaceName }: GuestCard): Promise<bigint> {
+    const text = await ok(guests[1], `cat /sys/class/net/${interfaceName}/device/features`);
+    return BigInt(`0b${Array.from(text.trim()).reverse().join('')}`);
+  }
+
+  /** A file goes each way, at the same time, and is the same at its end. */
+  async function passFiles(): Promise<void> {
+    await ok(guests[0], `rm -f /tmp/got; nc -N -l -p 5000 <${file} >/tmp/got 2>/dev/null & echo $! >/tmp/nc.pid`);
+    await ok(guests[1], `until nc -N ${peer} 5000 <${file} >/tmp/got; do sleep 0.05; done`);
+    await ok(guests[0], 'while [ -e /proc/$(cat /tmp/nc.pid) ]; do sleep 0.02; done');
+    expect([await sum(guests[1], '/tmp/got'), await sum(guests[0], '/tmp/got')]).toEqual(sums);
+  }
+});
