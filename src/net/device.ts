@@ -6,6 +6,7 @@ import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
 import { NotificationCoalescing } from './coalescing.js';
 import { NetConfig } from './config.js';
+import { HoldDeadline } from './deadline.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { ReceiveFilter } from './filter.js';
@@ -72,7 +73,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private readonly received: number[] = [];
   /** By pair: packets that were held when the card was saved. */
   private restoredHeld: HeldState[][] = [];
-  private cancelDeadline: (() => void) | undefined;
+  private readonly deadline: HoldDeadline;
   /** Transmit queues are being worked; what comes up meanwhile is worked before that ends. */
   private working = false;
   private workAgain = false;
@@ -89,6 +90,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.statistics = new DeviceStatistics(this.counters);
     this.receivers = new Array<undefined>(queuePairs).fill(undefined);
     this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
+    this.deadline = new HoldDeadline(clock, this.settings.deadline, this.transmitters);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
     this.config = new NetConfig(this.settings);
     this.config.mac.set(mac);
@@ -204,8 +206,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** Gives up the driver, its queues and all that came of them. */
   private forget(): void {
-    this.cancelDeadline?.();
-    this.cancelDeadline = undefined;
+    this.deadline.stop();
     for (const transmitter of this.transmitters) transmitter?.abandon();
     this.active = undefined;
     this.header = undefined;
@@ -404,8 +405,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     } finally {
       this.working = false;
       this.peer?.flush();
-      this.watchDeadline();
+      this.deadline.watch(() => this.expire());
     }
+  }
+
+  private expire(): void {
+    this.guard(() => {
+      this.deadline.expire();
+      this.work();
+    });
   }
 
   private workAll(): void {
@@ -469,23 +477,6 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     countDrop(this.counters[pair], reason);
     this.statistics.receive[pair].drops++;
     return Sent.dropped;
-  }
-
-  /** Looks again when the packet that waits longest reaches its deadline. */
-  private watchDeadline(): void {
-    if (this.cancelDeadline) return;
-    let since = Infinity;
-    for (const transmitter of this.transmitters) since = Math.min(since, transmitter?.waitingSince ?? Infinity);
-    if (since === Infinity) return;
-    const left = since + this.settings.deadline - this.clock.now();
-    this.cancelDeadline = this.clock.after(Math.max(0, left), () => {
-      this.cancelDeadline = undefined;
-      this.guard(() => {
-        const limit = this.clock.now() - this.settings.deadline;
-        for (const transmitter of this.transmitters) transmitter?.expire(limit);
-        this.work();
-      });
-    });
   }
 
   /** Runs what works on the guest's data; what the guest did wrong there makes the card need a reset. */
