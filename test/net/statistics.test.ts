@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
+import { buildPacket, packetFrame } from '../support/packets.js';
+import { frameOf } from '../support/wire.js';
 import { feature, runningCard, type CardOptions, type NetDriver } from '../support/netDriver.js';
 import { commandBit } from '../support/pciDriver.js';
 
@@ -12,6 +14,7 @@ const type = { rxBasic: 0, rxCsum: 1, rxGso: 2, rxSpeed: 3, txBasic: 16, txCsum:
 const mask = (...types: number[]): bigint => types.reduce((set, one) => set | (1n << BigInt(one)), 0n);
 
 const frame = plainFrame(60, 1);
+const word16 = (value: number): number[] => [value & 255, value >>> 8];
 
 /** struct virtio_net_ctrl_queue_stats, with nonsense in what is reserved. */
 function request(...rows: [queue: number, types: bigint][]): number[] {
@@ -123,6 +126,33 @@ describe('VIRTIO_NET_CTRL_STATS_GET', () => {
     expect(counters(driver, 3, type.txBasic).slice(1)).toEqual([0, 0, 0, 0, 0]);
     clock.advance(100);
     expect(counters(driver, 3, type.txBasic).slice(1)).toEqual([0, 0, 1, 1, 0]);
+  });
+
+  it('counts checksums and segments that are left to others', () => {
+    const { driver, card: device } = card();
+    const built = buildPacket({ version: 4, transport: 'tcp', payload: new Uint8Array(1400) });
+    const { bytes, checksumStart, checksumOffset, payloadStart } = built;
+    const header = (gso: number): Uint8Array =>
+      Uint8Array.from([
+        1,
+        gso,
+        ...word16(payloadStart),
+        ...word16(1000),
+        ...word16(checksumStart),
+        ...word16(checksumOffset),
+      ]);
+    driver.queuePacket(0, bytes, [12], header(0));
+    driver.queuePacket(0, bytes, [12], header(1));
+    driver.send(0, frame);
+    expect(counters(driver, 1, type.txCsum)).toEqual([1, 2]);
+    expect(counters(driver, 1, type.txGso)).toEqual([1, bytes.length, 0, 0, 1, bytes.length]);
+
+    driver.giveBuffers(0, [4000], [4000], [4000]);
+    device.send(packetFrame(built), 0);
+    device.send(packetFrame(built, { gso: 1, gsoSize: 1000 }), 0);
+    device.send(frameOf(frame), 0);
+    expect(counters(driver, 0, type.rxCsum)).toEqual([0, 2, 1, 0]);
+    expect(counters(driver, 0, type.rxGso)).toEqual([1, bytes.length, 0, 0]);
   });
 
   it('counts commands, the one that asks among them', () => {
