@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 
 import { qemu } from '../../src/lab/targets/qemu.node.js';
+import { describeOperations } from '../lab/targets/operations.js';
 import { describeTarget } from '../lab/targets/script.js';
 
 describe("QEMU's card", () => {
@@ -19,8 +20,10 @@ describe("QEMU's card", () => {
       'packedIndirect',
       'packedMerged',
       'legacy',
+      'legacyIntx',
       'legacyMerged',
     ],
     'tolerated',
   );
+  describeOperations(qemu, ['link status', 'masked vectors', 'reset of the machine', 'announcement']);
 });

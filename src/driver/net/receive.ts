@@ -22,13 +22,17 @@ export interface ReceiveOptions {
   readonly bufferBytes?: number;
   /** Lengths of all elements of a buffer but the last; when left out a buffer is one element, or as legacy needs it. */
   readonly cuts?: readonly number[];
-  /** Buffers that the device has at any time; as many as the ring holds when left out. */
+  /** Buffers that the device has at any time; when left out as many as the ring holds, but only 16 of the large ones. */
   readonly buffers?: number;
   readonly indirect?: boolean;
 }
 
 const ethernetFrame = 1514;
 const largestFrame = 65589;
+
+/** A buffer that is larger than this is a large one. */
+const pageBytes = 4096;
+const fewBuffers = 16;
 
 /** The size that a receive buffer has to have. */
 export function receiveBufferBytes(features: bigint): number {
@@ -64,7 +68,7 @@ export class ReceiveQueue {
     // A legacy device without VIRTIO_F_ANY_LAYOUT wants the header in an element of its own (5.1.6.3.3).
     this.cuts = options.cuts ?? (transport.kind === 'legacy' ? [headerBytes(features)] : []);
     this.indirect = options.indirect ?? false;
-    this.most = options.buffers ?? Infinity;
+    this.most = options.buffers ?? (this.bufferBytes > pageBytes ? fewBuffers : Infinity);
   }
 
   /** Gives the device all the buffers it can have. Answers how many it has now. */

@@ -37,7 +37,7 @@ export function machineFrom(machine: ImmediateMachine): Machine {
   };
 }
 
-/** What the work throws becomes a rejection. */
-function attempt<T>(work: () => T): Promise<T> {
+/** Work that is done at once, as a promise; what it throws becomes a rejection. */
+export function attempt<T>(work: () => T): Promise<T> {
   return new Promise((resolve) => resolve(work()));
 }

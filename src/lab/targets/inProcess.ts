@@ -5,7 +5,7 @@ import type { PciFunction, PciHost } from '../../pci/function.js';
 import { BufferMemory } from '../../virtio/memory.js';
 import { ManualClock } from '../../virtio/clock.js';
 import { CardWire } from './cardWire.js';
-import { machineFrom, type ImmediateMachine } from './immediate.js';
+import { attempt, machineFrom, type ImmediateMachine } from './immediate.js';
 import type { Target } from './target.js';
 
 const allOnes: Readonly<Record<Width, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffffffff };
@@ -142,6 +142,8 @@ export function inProcess(options: Partial<NetDeviceOptions> = {}): InProcessTar
     wire: new CardWire(device),
     device,
     function: inserted,
+    setLink: (up) => attempt(() => device.setLink(up)),
+    reset: () => attempt(() => inserted.reset()),
     close: () => Promise.resolve(),
   };
 }

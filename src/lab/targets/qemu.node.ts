@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine, Width } from '../../driver/machine.js';
 import { readPciConfig, writePciConfig } from '../../driver/pciConfig.js';
 import { UserError } from '../../vm/errors.js';
+import { QmpConnection } from './qmp.node.js';
 import { acceptOne, QtestConnection } from './qtest.node.js';
 import { StreamWire } from './streamWire.node.js';
 import type { Target, Wire } from './target.js';
@@ -143,9 +144,18 @@ export async function qemuOn(
   const folder = await mkdtemp(join(tmpdir(), 'vmq-qtest-'));
   const firmware = join(folder, 'firmware');
   await writeFile(firmware, haltingFirmware());
-  const control = await acceptOne(join(folder, 'qtest'));
+  const test = await acceptOne(join(folder, 'qtest'));
+  const control = await acceptOne(join(folder, 'qmp'));
   const properties = Object.entries(options.properties ?? {}).map(([name, value]) => `${name}=${property(value)}`);
-  const device = ['virtio-net-pci', 'netdev=net0', 'addr=0x4', 'mac=52:54:00:12:34:56', 'romfile=', ...properties];
+  const device = [
+    'virtio-net-pci',
+    'id=card0',
+    'netdev=net0',
+    'addr=0x4',
+    'mac=52:54:00:12:34:56',
+    'romfile=',
+    ...properties,
+  ];
   const [command, ...argumentsOf] = [
     ...launcher,
     program,
@@ -165,25 +175,43 @@ export async function qemuOn(
     ...backend.netdevs.flatMap((netdev) => ['-netdev', netdev]),
     ...['-device', device.join(',')],
     ...['-qtest', `unix:${join(folder, 'qtest')}`, '-qtest-log', '/dev/null'],
+    ...['-qmp', `unix:${join(folder, 'qmp')},server=off`],
   ];
   const child = spawn(command, argumentsOf, { stdio: ['ignore', 'ignore', 'pipe'] });
   const failed = failure(child, program);
   const close = async (): Promise<void> => {
     await ended(child);
+    test.server.close();
     control.server.close();
     await backend.close();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const qtest = new QtestConnection(await Promise.race([control.socket, failed]));
+    const qtest = new QtestConnection(await Promise.race([test.socket, failed]));
+    const qmp = new QmpConnection(await Promise.race([control.socket, failed]));
     const wire = await Promise.race([backend.wire, failed]);
     const machine = new QemuMachine(qtest);
+    await qmp.negotiate();
     await machine.prepare();
     return {
       machine,
       wire,
+      setLink: async (up) => {
+        await qmp.execute('set_link', { name: 'card0', up });
+      },
+      reset: async () => {
+        const done = qmp.event('RESET');
+        await qmp.execute('system_reset');
+        await done;
+        await machine.prepare();
+      },
+      announce: async () => {
+        // Once, and at once.
+        await qmp.execute('announce-self', { initial: 1, max: 1, rounds: 1, step: 1 });
+      },
       close: async () => {
         qtest.close();
+        qmp.close();
         await close();
       },
     };

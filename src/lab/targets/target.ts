@@ -33,5 +33,11 @@ export interface Wire {
 export interface Target {
   readonly machine: Machine;
   readonly wire: Wire;
+  /** Takes the card's link down, or up again; undefined where the target has no way to. */
+  setLink?(up: boolean): Promise<void>;
+  /** Resets the machine: the card is as after power-on. Undefined where the target has no way to. */
+  reset?(): Promise<void>;
+  /** Has the card ask its driver to announce itself (VIRTIO_NET_S_ANNOUNCE); undefined where the target has no way to. */
+  announce?(): Promise<void>;
   close(): Promise<void>;
 }

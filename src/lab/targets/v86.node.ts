@@ -8,7 +8,7 @@ import { V86Memory } from '../../hosts/v86/memory.js';
 import { machineOf } from '../../hosts/v86/v86.js';
 import { v86Module } from '../../vm/v86.node.js';
 import { CardWire } from './cardWire.js';
-import { machineFrom, type ImmediateMachine } from './immediate.js';
+import { attempt, machineFrom, type ImmediateMachine } from './immediate.js';
 import type { Target, Wire, WireFrame } from './target.js';
 
 const memoryBytes = 32 << 20;
@@ -132,7 +132,12 @@ async function targetOn(name: string, emulator: V86, wire: Wire): Promise<Target
 export async function v86Ours(options: VirtioNetOptions = {}): Promise<Target & { readonly card: VirtioNetCard }> {
   const emulator = await stoppedV86('none');
   const card = attachVirtioNet(emulator, { mac: '52:54:00:12:34:56', ...options });
-  return { ...(await targetOn('virtio-mq in v86', emulator, new CardWire(card.device))), card };
+  return {
+    ...(await targetOn('virtio-mq in v86', emulator, new CardWire(card.device))),
+    card,
+    setLink: (up) => attempt(() => card.device.setLink(up)),
+    reset: () => attempt(() => card.function.reset()),
+  };
 }
 
 /** v86's own virtio card. */

@@ -11,6 +11,16 @@ describe('our card without an emulator', () => {
   );
   describeOperations(
     () => Promise.resolve(inProcess()),
-    ['all pairs', 'automatic steering', 'notification coalescing'],
+    [
+      'all pairs',
+      'automatic steering',
+      'checksum offload',
+      'segmentation offload',
+      'receive offloads',
+      'notification coalescing',
+      'link status',
+      'masked vectors',
+      'reset of the machine',
+    ],
   );
 });

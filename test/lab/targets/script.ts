@@ -99,6 +99,7 @@ export const ways = {
     needs: ['VIRTIO_F_RING_PACKED', 'VIRTIO_F_NOTIFICATION_DATA'],
   },
   legacy: { name: 'legacy', needs: [], through: 'legacy', except: noMerge },
+  legacyIntx: { name: 'legacy, INTx', needs: [], through: 'legacy', except: noMerge, interrupts: 'intx' },
   legacyMerged: { name: 'legacy, merged', needs: ['VIRTIO_NET_F_MRG_RXBUF'], through: 'legacy' },
 } as const satisfies Readonly<Record<string, Way>>;
 
