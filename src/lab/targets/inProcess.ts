@@ -144,6 +144,7 @@ export function inProcess(options: Partial<NetDeviceOptions> = {}): InProcessTar
     function: inserted,
     setLink: (up) => attempt(() => device.setLink(up)),
     reset: () => attempt(() => inserted.reset()),
+    announce: () => attempt(() => void device.announce()),
     close: () => Promise.resolve(),
   };
 }

@@ -137,6 +137,7 @@ export async function v86Ours(options: VirtioNetOptions = {}): Promise<Target & 
     card,
     setLink: (up) => attempt(() => card.device.setLink(up)),
     reset: () => attempt(() => card.function.reset()),
+    announce: () => attempt(() => void card.device.announce()),
   };
 }
 

@@ -21,6 +21,9 @@ describe('our card without an emulator', () => {
       'link status',
       'masked vectors',
       'reset of the machine',
+      'receive modes and address table',
+      'VLAN filter',
+      'announcement',
     ],
   );
 });
