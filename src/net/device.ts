@@ -12,12 +12,12 @@ import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from '
 import { ReceiveFilter } from './filter.js';
 import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
 import { typeOffset } from './link/ethernet.js';
+import { GuestOffloads } from './guestOffloads.js';
 import { PacketHeader } from './header.js';
 import { ethernetHeaderBytes, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
 import { wireLength } from './link/transport.js';
 import { formatMac } from './mac.js';
-import { guestOffloads, offloadsOf, receiveOffloads } from './offloads.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
 import { ReceiveLane } from './receive.js';
@@ -44,6 +44,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   readonly counters: readonly LaneCounters[];
   /** What the driver wants to receive. */
   readonly filter: ReceiveFilter;
+  readonly guestOffloads = new GuestOffloads();
   /** The driver changed the number of pairs in use. */
   readonly onQueuePairs = new Signal<number>();
   readonly coalescing: NotificationCoalescing;
@@ -64,11 +65,6 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private readonly transmitters: (TransmitLane | undefined)[];
   private control: ControlQueue | undefined;
   private header: PacketHeader | undefined;
-  /** The offloads of packets received that are on, as features. */
-  private guestOffloads: Features = 0n;
-  private restoredOffloads: Features | undefined;
-  /** The same as bits of `offload`. */
-  private receivable = 0;
   /** Pairs that received frames since the last flush. */
   private readonly received: number[] = [];
   /** By pair: packets that were held when the card was saved. */
@@ -113,7 +109,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   get offloads(): number {
-    return this.receivable;
+    return this.guestOffloads.receivable;
   }
 
   get listening(): boolean {
@@ -167,8 +163,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.active = { ...activation, interrupts: this.statistics.counting(activation.interrupts) };
     this.coalescing.activate(this.active, this.controlIndex);
     this.statistics.activate(activation.features, this.controlIndex);
-    this.useOffloads(this.restoredOffloads ?? activation.features & guestOffloads);
-    this.restoredOffloads = undefined;
+    this.guestOffloads.activate(activation.features);
     this.filter.activate(activation.features);
     this.guard(() => {
       activation.queues.forEach((queue, index) => {
@@ -216,8 +211,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.control = undefined;
     this.received.length = 0;
     this.restoredHeld = [];
-    this.restoredOffloads = undefined;
-    this.useOffloads(0n);
+    this.guestOffloads.reset();
     this.pairs = 1;
     this.steering.reset();
     this.coalescing.reset();
@@ -275,7 +269,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       coalescing: this.coalescing.save(),
       statistics: this.statistics.save(),
       failed: this.failed,
-      guestOffloads: this.guestOffloads.toString(16),
+      guestOffloads: this.guestOffloads.save(),
     };
   }
 
@@ -290,7 +284,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.coalescing.restore(state.coalescing);
     this.statistics.restore(state.statistics);
     this.failed = state.failed;
-    this.restoredOffloads = BigInt(`0x${state.guestOffloads}`);
+    this.guestOffloads.restore(state.guestOffloads);
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
 
@@ -364,19 +358,6 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.announce = false;
     this.onConfigChange(true);
     return true;
-  }
-
-  /** VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET; frames that wait are finished as it is now. */
-  setGuestOffloads(bits: Features): boolean {
-    // Nothing is negotiated but what this card knows, and so offloads that it does not know are refused too.
-    if (bits & ~(this.active!.features & guestOffloads)) return false;
-    this.useOffloads(bits);
-    return true;
-  }
-
-  private useOffloads(bits: Features): void {
-    this.guestOffloads = bits;
-    this.receivable = offloadsOf(bits, receiveOffloads);
   }
 
   /**

@@ -26,9 +26,6 @@ export const receiveOffloads: OffloadFeatures = [
   [feature.VIRTIO_NET_F_GUEST_USO6, offload.udpL4v6],
 ];
 
-/** The features of packets received that the driver can turn off and on again (5.1.6.5.7). */
-export const guestOffloads: Features = receiveOffloads.reduce((all, [bit]) => all | bit, 0n);
-
 /** The offloads of those features of a table that are among `features`. */
 export function offloadsOf(features: Features, table: OffloadFeatures): number {
   return table.reduce((all, [bit, offloads]) => (hasFeature(features, bit) ? all | offloads : all), 0);

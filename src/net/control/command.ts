@@ -1,18 +1,18 @@
 import type { Features } from '../../virtio/features.js';
 import type { NotificationCoalescing } from '../coalescing.js';
 import type { ReceiveFilter } from '../filter.js';
+import type { GuestOffloads } from '../guestOffloads.js';
 import type { DeviceStatistics } from '../statistics.js';
 
 /** What a driver commands through the control queue: the card, seen from there. */
 export interface ControlledCard {
   readonly coalescing: NotificationCoalescing;
   readonly filter: ReceiveFilter;
+  readonly guestOffloads: GuestOffloads;
   readonly statistics: DeviceStatistics;
   /** Answers false for a number of pairs that the card does not have. */
   setQueuePairs(pairs: number): boolean;
   setMac(mac: Uint8Array): boolean;
-  /** The offloads of packets received that are on from now; answers false where one was not negotiated. */
-  setGuestOffloads(bits: Features): boolean;
   /** The driver has seen that it is asked to announce the guest. */
   announced(): boolean;
 }

@@ -11,6 +11,6 @@ export const guestOffloadsCommands: readonly Command[] = [
     command: 0,
     feature: VIRTIO_NET_F_CTRL_GUEST_OFFLOADS,
     length: bitsBytes,
-    run: (data, card) => card.setGuestOffloads(data.reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n)),
+    run: (data, card) => card.guestOffloads.set(data.reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n)),
   },
 ];
