@@ -1,4 +1,5 @@
 import { netFeatures, type NetFeatureName } from '../net/index.js';
+import type { Feature } from '../virtio/features.js';
 import { offerFeatures } from '../virtio/offer.js';
 import { UserError } from '../vm/index.node.js';
 import { similarNames } from './similar.js';
@@ -26,12 +27,18 @@ export function featureWishes(text: string, before: NetFeatureWishes = {}): NetF
     wishes[featureName(given)] = sign === '+';
   }
   try {
-    offerFeatures(netFeatures, wishes);
+    offerFeatures(netFeatures, wishes, { transitional: true });
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`--features '${text}' can't be: ${error.message}.`);
     throw error;
   }
   return wishes;
+}
+
+/** @throws UserError when features are asked for that only cards with a legacy interface offer */
+export function checkModern(wishes: NetFeatureWishes): void {
+  const legacy = netFeatures.find((feature: Feature) => feature.legacyOnly && wishes[feature.name as NetFeatureName]);
+  if (legacy) throw new UserError(`--features: only cards with --transitional can offer ${shortName(legacy.name)}.`);
 }
 
 function featureName(given: string): NetFeatureName {

@@ -1,6 +1,5 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
 import { hasFeature, type Feature, type Features } from '../virtio/features.js';
-import { deviceStatus } from '../virtio/status.js';
 
 /** A feature in a report, in the order of the bits. */
 export interface NamedFeature {
@@ -23,7 +22,7 @@ export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): Ne
   const { device } = card;
   const { negotiation } = card.function;
   const known = [...(device.featureTable as readonly Feature[])].sort((a, b) => a.bit - b.bit);
-  const agreed = (negotiation.status & deviceStatus.FEATURES_OK) !== 0;
+  const agreed = negotiation.settled;
   const accepted = agreed ? negotiation.features : 0n;
   const within = (features: Features): Feature[] => known.filter(({ bit }) => hasFeature(features, 1n << BigInt(bit)));
   const untaken = negotiation.refusal
@@ -31,7 +30,7 @@ export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): Ne
     : agreed
       ? 'the driver did not take it'
       : 'no driver has negotiated';
-  const offeredNames = new Set(within(device.offeredFeatures).map(({ name }) => name));
+  const offeredNames = new Set(within(negotiation.offered).map(({ name }) => name));
   const reason = ({ name, dependsOn }: Feature): string => {
     if (offeredNames.has(name)) return untaken;
     const missing = dependsOn.find((group) => !group.some((other) => offeredNames.has(other)));
@@ -39,7 +38,7 @@ export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): Ne
   };
   const named = ({ name, bit }: Feature): NamedFeature => ({ name, bit });
   return {
-    offered: within(device.offeredFeatures).map(named),
+    offered: within(negotiation.offered).map(named),
     accepted: within(accepted).map(named),
     refused: known
       .filter(({ bit }) => !hasFeature(accepted, 1n << BigInt(bit)))

@@ -18,6 +18,8 @@ export interface NetworkOptions extends Pick<
   readonly mtu?: number | undefined;
   /** Features that the cards offer (true), or don't (false), other than by default. */
   readonly features?: NetFeatureWishes | undefined;
+  /** Cards have a legacy interface too. */
+  readonly transitional?: boolean | undefined;
 }
 
 /** A guest with its card and its address. */
@@ -105,7 +107,7 @@ async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
-  { queuePairs, mtu, features }: NetworkOptions,
+  { queuePairs, mtu, features, transitional }: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
@@ -115,7 +117,7 @@ async function plugIn(
     progress.note(`In the machine of guest ${number}: ${error.message}`),
   );
   const card = await guest.addCard({
-    ...{ port, queuePairs, mtu, features, signal, deadline: patience },
+    ...{ port, queuePairs, mtu, features, transitional, signal, deadline: patience },
     name: `guest ${number}`,
     mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
     address: `${address(number)}/24`,

@@ -5,7 +5,7 @@ import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumbe
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
 import { showFeatures } from './features.js';
-import { featureWishes, type NetFeatureWishes } from './featureWishes.js';
+import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
 import type { Streams } from './streams.js';
 import { tour } from './tour.js';
@@ -26,6 +26,7 @@ export interface BootOptions extends ImageOptions {
   readonly memory?: number;
   readonly mtu?: number;
   readonly features?: NetFeatureWishes;
+  readonly transitional?: boolean;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -88,6 +89,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .addOption(memoryOption())
     .option('--mtu <bytes>', 'the largest packet that the cards tell their drivers of', wholeNumber('mtu'))
     .option('--features <list>', 'offer features (+MTU) or leave them out (-MTU), by names and commas', featureWishes)
+    .option('--transitional', 'cards that drivers from before virtio 1.0 can use too')
     .option('--kernel <file>', 'boot this kernel, a bzImage, instead of the guest image', readableFile('kernel'))
     .option('--initrd <file>', 'the initial RAM disk of that kernel', readableFile('initrd'))
     .option('--append <parameters>', "more for the kernel's command line, such as pci=nomsi")
@@ -116,16 +118,18 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
 /** What the options of `vmq boot` ask for. @throws UserError when they do not go together */
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
-  const { features, suite, kernelPackage, mirror } = options;
+  const { features, transitional = false, suite, kernelPackage, mirror } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
   if (initrd !== undefined && kernel === undefined) {
     throw new UserError('--initrd needs the kernel that it was made for; give that with --kernel.');
   }
+  if (features && !transitional) checkModern(features);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, memoryMiB: memory, commandLine: append, kernel, initrd },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional },
+      ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },
     commands: exec.map((text) => guestCommand(text, guests)),

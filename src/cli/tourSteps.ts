@@ -123,7 +123,7 @@ function silentUses({ card }: Station): string[] {
 function featureTable({ card }: Station): string {
   const { device, function: pciFunction } = card;
   const accepted = new Set(featureNames(pciFunction.negotiation.features, device.featureTable));
-  const offered = new Set(featureNames(device.offeredFeatures, device.featureTable));
+  const offered = new Set(featureNames(pciFunction.negotiation.offered, device.featureTable));
   const rows = device.featureTable
     .filter(({ name }) => offered.has(name))
     .map(({ name, bit }) => [String(bit), name, accepted.has(name) ? 'yes' : 'no', featureMeanings[name]]);

@@ -1,5 +1,5 @@
 import type { Features } from '../virtio/features.js';
-import { RegisterBlock } from '../virtio/registers.js';
+import { RegisterBlock, type AccessWidth } from '../virtio/registers.js';
 import { announceFeatures } from './features.js';
 import { macBytes } from './mac.js';
 
@@ -60,6 +60,11 @@ export class NetConfig {
   askToAnnounce(features: Features): boolean {
     this.announce = (features & announceFeatures) === announceFeatures;
     return this.announce;
+  }
+
+  /** Writes what a legacy driver may write: the address (5.1.4.3). */
+  writeMac(offset: number, width: AccessWidth, value: number): void {
+    for (let i = 0; i < width && offset + i < macBytes; i++) this.mac[offset + i] = value >>> (8 * i);
   }
 
   save(): NetConfigState {

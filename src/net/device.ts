@@ -1,6 +1,6 @@
 import type { Clock } from '../virtio/clock.js';
 import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
-import { hasFeature, VIRTIO_F_VERSION_1, type Features, type Refusal } from '../virtio/features.js';
+import { hasFeature, type Features } from '../virtio/features.js';
 import { asFault, DriverFault } from '../virtio/rules.js';
 import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
@@ -10,7 +10,13 @@ import { HoldDeadline } from './deadline.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { ReceiveFilter } from './filter.js';
-import { netFeatures, VIRTIO_NET_F_MQ, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_MTU } from './features.js';
+import {
+  netFeatures,
+  VIRTIO_NET_F_CTRL_MAC_ADDR,
+  VIRTIO_NET_F_MQ,
+  VIRTIO_NET_F_MRG_RXBUF,
+  VIRTIO_NET_F_MTU,
+} from './features.js';
 import { typeOffset } from './link/ethernet.js';
 import { GuestOffloads } from './guestOffloads.js';
 import { PacketHeader } from './header.js';
@@ -36,6 +42,7 @@ const typeBytes = 2;
 export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   readonly deviceId = 1;
   readonly featureTable = netFeatures;
+  readonly transitional: boolean;
   readonly offeredFeatures: Features;
   readonly queueSizes: readonly number[];
   readonly configLength: number;
@@ -78,8 +85,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   constructor(clock: Clock, options: NetDeviceOptions) {
     this.settings = netOptions(options);
     this.clock = clock;
-    const { name, queuePairs, queueSize, mac, features } = this.settings;
+    const { name, queuePairs, queueSize, mac, transitional, features } = this.settings;
     this.name = name;
+    this.transitional = transitional;
     this.offeredFeatures = features;
     this.queueSizes = new Array<number>(2 * queuePairs + 1).fill(queueSize);
     this.counters = Array.from({ length: queuePairs }, newLaneCounters);
@@ -153,10 +161,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.block.write(offset, width, value);
   }
 
-  /** This card has no legacy interface (virtio 6.2). */
-  refuse(accepted: Features): Refusal | undefined {
-    if (hasFeature(accepted, VIRTIO_F_VERSION_1)) return undefined;
-    return { rule: 'feature-dependency', reason: 'a non-transitional device needs VIRTIO_F_VERSION_1' };
+  /** A driver from before VIRTIO_NET_F_CTRL_MAC_ADDR writes the address here (5.1.4.3). */
+  writeLegacyConfig(offset: number, width: AccessWidth, value: number): void {
+    if (this.active && hasFeature(this.active.features, VIRTIO_NET_F_CTRL_MAC_ADDR)) return;
+    this.config.writeMac(offset, width, value);
+    this.filter.noteAddress();
+    this.onConfigChange(true);
   }
 
   activate(activation: Activation): void {

@@ -1,4 +1,4 @@
-import { ringFeatures, type Feature, type Features } from '../virtio/features.js';
+import { legacyFeature, ringFeatures, type Feature, type Features } from '../virtio/features.js';
 
 const controlQueue = [['VIRTIO_NET_F_CTRL_VQ']] as const;
 const checksum = [['VIRTIO_NET_F_CSUM']] as const;
@@ -18,6 +18,7 @@ export const netFeatures = [
   },
   { name: 'VIRTIO_NET_F_MTU', bit: 3, dependsOn: [], spec: '5.1.3, 5.1.4' },
   { name: 'VIRTIO_NET_F_MAC', bit: 5, dependsOn: [], spec: '5.1.3, 5.1.5' },
+  { name: 'VIRTIO_NET_F_GSO', bit: 6, dependsOn: checksum, spec: '5.1.3.2', ...legacyFeature },
   { name: 'VIRTIO_NET_F_GUEST_TSO4', bit: 7, dependsOn: guestChecksum, spec: '5.1.6.4' },
   { name: 'VIRTIO_NET_F_GUEST_TSO6', bit: 8, dependsOn: guestChecksum, spec: '5.1.6.4' },
   { name: 'VIRTIO_NET_F_GUEST_ECN', bit: 9, dependsOn: guestTso, spec: '5.1.6.4' },
@@ -62,6 +63,7 @@ export const VIRTIO_NET_F_GUEST_CSUM: Features = 1n << 1n;
 export const VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: Features = 1n << 2n;
 export const VIRTIO_NET_F_MTU: Features = 1n << 3n;
 export const VIRTIO_NET_F_MAC: Features = 1n << 5n;
+export const VIRTIO_NET_F_GSO: Features = 1n << 6n;
 export const VIRTIO_NET_F_GUEST_TSO4: Features = 1n << 7n;
 export const VIRTIO_NET_F_GUEST_TSO6: Features = 1n << 8n;
 export const VIRTIO_NET_F_GUEST_ECN: Features = 1n << 9n;

@@ -1,5 +1,5 @@
-import { hasFeature, type Features } from '../virtio/features.js';
-import { VIRTIO_NET_F_RSC_EXT } from './features.js';
+import { hasFeature, VIRTIO_F_VERSION_1, type Features } from '../virtio/features.js';
+import { VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_RSC_EXT } from './features.js';
 import { gsoType, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
 import { headersEnd } from './link/transport.js';
@@ -35,13 +35,14 @@ export interface HeaderFault {
 /** The header before each packet, as it was negotiated: `struct virtio_net_hdr` (virtio 5.1.6). */
 export class PacketHeader {
   /** The header that is being worked on; its length is that of every header. */
-  readonly bytes = new Uint8Array(12);
+  readonly bytes: Uint8Array;
   /** What the driver may ask for in packets that it sends. */
   private readonly allowed: number;
   /** VIRTIO_NET_F_RSC_EXT: the driver wants to know of how many segments a packet is. */
   private readonly countsSegments: boolean;
 
   constructor(features: Features) {
+    this.bytes = new Uint8Array(headerBytes(features));
     this.allowed = offloadsOf(features, transmitOffloads);
     this.countsSegments = hasFeature(features, VIRTIO_NET_F_RSC_EXT);
   }
@@ -69,7 +70,7 @@ export class PacketHeader {
   write(frame: Frame, buffers: number): void {
     const { bytes } = this;
     bytes.fill(0);
-    this.set(field.numBuffers, buffers);
+    if (bytes.length > field.numBuffers) this.set(field.numBuffers, buffers);
     if (!frame.needsChecksum) return;
     bytes[field.flags] = flag.needsChecksum;
     this.set(field.checksumStart, frame.checksumStart);
@@ -103,6 +104,11 @@ export class PacketHeader {
     this.bytes[at] = value & 0xff;
     this.bytes[at + 1] = value >>> 8;
   }
+}
+
+/** A legacy driver knows `num_buffers` only where it accepted mergeable receive buffers (5.1.6.1). */
+function headerBytes(features: Features): number {
+  return hasFeature(features, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF) ? 12 : field.numBuffers;
 }
 
 const kinds: ReadonlySet<number> = new Set(Object.values(gsoType));

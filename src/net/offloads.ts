@@ -8,6 +8,8 @@ type OffloadFeatures = readonly (readonly [feature: Features, offloads: number])
 /** What the driver may ask of the card for packets that it sends (virtio 5.1.6.2). */
 export const transmitOffloads: OffloadFeatures = [
   [feature.VIRTIO_NET_F_CSUM, offload.checksum],
+  // A legacy driver's one bit for all that there was (5.1.3.2).
+  [feature.VIRTIO_NET_F_GSO, offload.tcp4 | offload.tcp6 | offload.ecn | offload.udp],
   [feature.VIRTIO_NET_F_HOST_TSO4, offload.tcp4],
   [feature.VIRTIO_NET_F_HOST_TSO6, offload.tcp6],
   [feature.VIRTIO_NET_F_HOST_ECN, offload.ecn],

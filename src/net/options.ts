@@ -17,6 +17,8 @@ export interface NetDeviceOptions {
   speed?: number | 'unknown';
   /** Whether the same driver is told that both ends may send at once, which they may in any case; 'full' when left out. */
   duplex?: Duplex;
+  /** Have a legacy interface too, for drivers from before virtio 1.0 (virtio 1.3.1); not so when left out. */
+  transitional?: boolean;
   /** Features to leave out (false) or to offer (true); the others are offered as `netFeatures` says. */
   features?: Partial<Record<NetFeatureName, boolean>>;
   /** How long a frame may wait while nothing that waits gets through, in milliseconds; 5000 when left out. */
@@ -28,6 +30,7 @@ export interface NetDeviceOptions {
 export interface NetSettings extends ConfigSettings {
   readonly mac: Uint8Array;
   readonly queueSize: number;
+  readonly transitional: boolean;
   readonly features: Features;
   readonly deadline: number;
   readonly name: string;
@@ -55,7 +58,7 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
   if ((queueSize & (queueSize - 1)) !== 0) {
     throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);
   }
-  const { speed, duplex = 'full' } = options;
+  const { speed, duplex = 'full', transitional = false } = options;
   if (!duplexModes.includes(duplex)) {
     throw new RangeError(`duplex is '${duplex}'; it must be one of ${duplexModes.join(', ')}`);
   }
@@ -66,7 +69,8 @@ export function netOptions(options: NetDeviceOptions): NetSettings {
     mtu: number('mtu'),
     speed: speed === 'unknown' ? speed : number('speed'),
     duplex,
-    features: offerFeatures(netFeatures, options.features),
+    transitional,
+    features: offerFeatures(netFeatures, options.features, { transitional }),
     deadline: number('deadline'),
     name: options.name ?? 'virtio-net',
   };

@@ -26,8 +26,12 @@ export const firstCapability = 0x40;
 export const msixEnable = 0x8000;
 export const msixFunctionMask = 0x4000;
 
-/** The capability list of a virtio device with that many vectors and queues, as registers of configuration space. */
+/**
+ * The capability list of a virtio device with that many vectors and queues, whose structures lie behind BAR `bar`, as
+ * registers of configuration space.
+ */
 export function capabilityRegisters(
+  bar: number,
   vectors: number,
   queues: number,
   deviceConfigBytes: number,
@@ -35,18 +39,18 @@ export function capabilityRegisters(
 ): Register[] {
   const { common, notify, isr, device, pci } = configType;
   return link([
-    msix(vectors, hooks),
-    virtio('common', common, layout.commonOffset, layout.commonBytes),
-    virtio('notify', notify, layout.notifyOffset, queues * layout.notifyMultiplier, [
+    msix(bar, vectors, hooks),
+    virtio('common', common, bar, layout.commonOffset, layout.commonBytes),
+    virtio('notify', notify, bar, layout.notifyOffset, queues * layout.notifyMultiplier, [
       readOnly('multiplier', 16, 4, layout.notifyMultiplier),
     ]),
-    virtio('isr', isr, layout.isrOffset, layout.isrBytes),
-    virtio('device', device, layout.deviceOffset, deviceConfigBytes),
+    virtio('isr', isr, bar, layout.isrOffset, layout.isrBytes),
+    virtio('device', device, bar, layout.deviceOffset, deviceConfigBytes),
     window(pci, hooks),
   ]);
 }
 
-function msix(vectors: number, hooks: CapabilityHooks): Capability {
+function msix(bar: number, vectors: number, hooks: CapabilityHooks): Capability {
   return {
     name: 'msix',
     id: capabilityId.msix,
@@ -60,8 +64,8 @@ function msix(vectors: number, hooks: CapabilityHooks): Capability {
         reset: vectors - 1,
         write: (value) => hooks.msixControl(value),
       },
-      readOnly('table', 4, 4, layout.msixTableOffset | layout.barIndex),
-      readOnly('pending', 8, 4, layout.msixPendingOffset | layout.barIndex),
+      readOnly('table', 4, 4, layout.msixTableOffset | bar),
+      readOnly('pending', 8, 4, layout.msixPendingOffset | bar),
     ],
   };
 }
@@ -70,6 +74,7 @@ function msix(vectors: number, hooks: CapabilityHooks): Capability {
 function virtio(
   name: string,
   type: number,
+  bar: number,
   offset: number,
   length: number,
   more: readonly Register[] = [],
@@ -82,7 +87,7 @@ function virtio(
     registers: [
       readOnly('length', 2, 1, bytes),
       readOnly('type', 3, 1, type),
-      readOnly('bar', 4, 1, layout.barIndex),
+      readOnly('bar', 4, 1, bar),
       readOnly('offset', 8, 4, offset),
       readOnly('size', 12, 4, length),
       ...more,

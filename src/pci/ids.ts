@@ -4,6 +4,18 @@ export const virtioVendorId = 0x1af4;
 export const modernDeviceIdBase = 0x1040;
 /** Non-transitional devices have a revision of 1 or higher. */
 export const modernRevision = 1;
+/** A transitional device has revision 0, and its virtio device id as its subsystem id (4.1.2.3). */
+export const transitionalRevision = 0;
+/** Device ids of transitional devices, by virtio device id (4.1.2). */
+export const transitionalDeviceIds: Readonly<Record<number, number>> = {
+  1: 0x1000,
+  2: 0x1001,
+  3: 0x1003,
+  4: 0x1005,
+  5: 0x1002,
+  8: 0x1004,
+  9: 0x1009,
+};
 /** Class codes by virtio device id: base class, subclass, programming interface. */
 export const classCodes: Readonly<Record<number, number>> = { 1: 0x020000 };
 export const otherClassCode = 0xff0000;

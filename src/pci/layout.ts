@@ -1,9 +1,13 @@
 /**
- * Where the structures of a virtio-pci device lie behind its one BAR. Each starts on a page of its own, so that a guest
+ * Where the structures of a virtio-pci device lie behind its memory BAR. Each starts on a page of its own, so that a guest
  * may map them apart. The BAR has the size of v86's smallest mapping, so that no other device shares it.
  */
-export const barIndex = 0;
 export const barBytes = 0x20000;
+
+/** BAR 0 is the legacy interface's where there is one (virtio 4.1.5.1.1.1). */
+export function memoryBar(transitional: boolean): number {
+  return transitional ? 1 : 0;
+}
 
 export const commonOffset = 0x0000;
 export const isrOffset = 0x1000;

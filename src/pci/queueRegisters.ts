@@ -32,3 +32,11 @@ export function queueSetup(queue: QueueRegisters, index: number): QueueSetup {
   const address = (which: number): number => queue.addresses[2 * which] + queue.addresses[2 * which + 1] * 2 ** 32;
   return { index, size: queue.size, descriptorArea: address(0), driverArea: address(1), deviceArea: address(2) };
 }
+
+/** Sets the addresses of descriptor area, driver area and device area, below 2^53. */
+export function setQueueAddresses(queue: QueueRegisters, addresses: readonly [number, number, number]): void {
+  addresses.forEach((address, which) => {
+    queue.addresses[2 * which] = address % 2 ** 32;
+    queue.addresses[2 * which + 1] = Math.floor(address / 2 ** 32);
+  });
+}

@@ -15,19 +15,24 @@ export interface VirtioPciState {
   interrupts: InterruptState;
   negotiation: NegotiationState;
   common: CommonConfigState;
+  /** Registers of the legacy interface; absent where there is none. */
+  legacy?: number[];
   /** By queue index; null where the driver has enabled none. */
   queues: (QueueState | null)[];
   device: unknown;
 }
 
 /** @throws RangeError when the state is of another version, or of a device of another kind or size */
-export function readState(saved: unknown, deviceId: number, queues: number): VirtioPciState {
+export function readState(saved: unknown, deviceId: number, queues: number, transitional: boolean): VirtioPciState {
   const state = saved as Partial<VirtioPciState> | null;
   if (typeof state !== 'object' || state?.version !== stateVersion) {
     throw new RangeError(`the saved state is not one of version ${stateVersion}`);
   }
   if (state.deviceId !== deviceId || state.queues?.length !== queues) {
     throw new RangeError(`the saved state is not that of a virtio device ${deviceId} with ${queues} queues`);
+  }
+  if ((state.legacy !== undefined) !== transitional) {
+    throw new RangeError(`the saved state is that of a device ${transitional ? 'without' : 'with'} a legacy interface`);
   }
   return state as VirtioPciState;
 }

@@ -10,9 +10,10 @@ import { capabilityRegisters, msixEnable, msixFunctionMask } from './capabilitie
 import { CommonConfig } from './commonConfig.js';
 import { command, ConfigurationSpace } from './configurationSpace.js';
 import type { BarSpace, PciFunction, PciHost } from './function.js';
-import { classCodes, modernDeviceIdBase, modernRevision, otherClassCode, virtioVendorId } from './ids.js';
+import { identityOf } from './identity.js';
 import { InterruptRouter } from './interrupts.js';
 import * as layout from './layout.js';
+import { LegacyInterface } from './legacy.js';
 import { Msix } from './msix.js';
 import { queueSetup } from './queueRegisters.js';
 import { readState, stateVersion, type VirtioPciState } from './state.js';
@@ -41,7 +42,7 @@ export interface VectorUse {
   readonly fired: number;
 }
 
-/** A non-transitional virtio device on PCI, with MSI-X (virtio 4.1). */
+/** A virtio device on PCI, with MSI-X (virtio 4.1). */
 export class VirtioPciFunction implements PciFunction {
   readonly name: string;
   readonly device: VirtioDevice;
@@ -58,10 +59,14 @@ export class VirtioPciFunction implements PciFunction {
   private readonly common: CommonConfig;
   private readonly queues: (ActiveQueue | undefined)[];
   private host: PciHost | undefined;
-  private mapped: number | undefined;
+  private readonly legacy: LegacyInterface | undefined;
+  private readonly mapped: (number | undefined)[] = [];
   private lineAsserted = false;
 
-  /** @param vectors MSI-X table entries, 1 to 2048; when left out one for each queue and one for the configuration */
+  /**
+   * @param options vectors: MSI-X table entries, 1 to 2048; when left out one for each queue and one for the configuration
+   * @throws RangeError for a transitional device of a kind that is younger than virtio 1.0
+   */
   constructor(device: VirtioDevice, options: { name?: string; vectors?: number } = {}) {
     const queueCount = device.queueSizes.length;
     this.name = options.name ?? `virtio-${device.deviceId}`;
@@ -79,7 +84,8 @@ export class VirtioPciFunction implements PciFunction {
       queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
       violation: (fault) => this.report(fault, false),
     });
-    this.bars = [this.bar(queueCount)];
+    this.legacy = device.transitional ? this.legacyInterface() : undefined;
+    this.bars = this.legacy ? [this.legacy, this.bar(queueCount)] : [this.bar(queueCount)];
     this.config = this.configuration(queueCount);
     device.onFault = (fault, needsReset) => (needsReset ? this.fail(fault) : this.report(fault, false));
     device.onConfigChange = (byDriver) => this.configChanged(byDriver);
@@ -115,13 +121,14 @@ export class VirtioPciFunction implements PciFunction {
       interrupts: this.interrupts.save(),
       negotiation: this.negotiation.save(),
       common: this.common.save(),
+      ...(this.legacy && { legacy: this.legacy.block.save() }),
       queues: this.queues.map((queue) => queue?.save() ?? null),
       device: this.device.save(),
     };
   }
 
   restore(saved: unknown): void {
-    const state = readState(saved, this.device.deviceId, this.queues.length);
+    const state = readState(saved, this.device.deviceId, this.queues.length, this.device.transitional);
     const wasActive = this.negotiation.driverReady;
     this.device.restore(state.device);
     this.queues.fill(undefined);
@@ -130,6 +137,7 @@ export class VirtioPciFunction implements PciFunction {
     this.interrupts.restore(state.interrupts);
     this.negotiation.restore(state.negotiation);
     this.common.restore(state.common);
+    if (state.legacy) this.legacy?.block.restore(state.legacy);
     this.msixControl(this.config.get('msix.control'));
     this.configurationChanged();
     const active = this.negotiation.driverReady;
@@ -207,6 +215,7 @@ export class VirtioPciFunction implements PciFunction {
     this.queues.fill(undefined);
     this.negotiation.reset();
     this.common.reset();
+    this.legacy?.reset();
     this.interrupts.reset();
     this.msix.clearPending();
     if (wasActive) this.onActive.emit(false);
@@ -240,7 +249,7 @@ export class VirtioPciFunction implements PciFunction {
   private announceNegotiation(): void {
     const { device, negotiation } = this;
     this.onNegotiated.emit({
-      offered: featureNames(device.offeredFeatures, device.featureTable),
+      offered: featureNames(negotiation.offered, device.featureTable),
       accepted: featureNames(negotiation.features, device.featureTable),
       refusal: negotiation.refusal?.reason,
     });
@@ -253,10 +262,11 @@ export class VirtioPciFunction implements PciFunction {
 
   /** The command register or a BAR was written: mapping, bus mastering and the interrupt line follow. */
   private configurationChanged(): void {
-    const address = this.config.barAddress(layout.barIndex);
-    if (address !== this.mapped) {
-      this.mapped = address;
-      this.host?.mapBar(layout.barIndex, address);
+    for (const bar of this.bars.keys()) {
+      const address = this.config.barAddress(bar);
+      if (address === this.mapped[bar]) continue;
+      this.mapped[bar] = address;
+      this.host?.mapBar(bar, address);
     }
     this.queues.forEach((queue, index) => {
       if (!queue || queue.paused === this.halted) return;
@@ -299,15 +309,8 @@ export class VirtioPciFunction implements PciFunction {
 
   private configuration(queueCount: number): ConfigurationSpace {
     const { device } = this;
-    const identity = {
-      vendorId: virtioVendorId,
-      deviceId: modernDeviceIdBase + device.deviceId,
-      revision: modernRevision,
-      classCode: classCodes[device.deviceId] ?? otherClassCode,
-      subsystemVendorId: virtioVendorId,
-      subsystemId: modernDeviceIdBase + device.deviceId,
-    };
-    const capabilities = capabilityRegisters(this.msix.vectors, queueCount, device.configLength, {
+    const bar = layout.memoryBar(device.transitional);
+    const capabilities = capabilityRegisters(bar, this.msix.vectors, queueCount, device.configLength, {
       msixControl: (value) => this.msixControl(value),
       windowRead: () => this.throughWindow((bar, offset, width) => bar.read(offset, width)),
       windowWrite: (value) => {
@@ -317,7 +320,7 @@ export class VirtioPciFunction implements PciFunction {
         });
       },
     });
-    return new ConfigurationSpace(identity, this.bars, capabilities, {
+    return new ConfigurationSpace(identityOf(device.deviceId, device.transitional), this.bars, capabilities, {
       changed: () => this.configurationChanged(),
       interruptPending: () => this.interrupts.asserted,
     });
@@ -330,6 +333,24 @@ export class VirtioPciFunction implements PciFunction {
     const width = this.config.get('window.size');
     const valid = bar && (width === 1 || width === 2 || width === 4) && offset % width === 0 && offset < bar.size;
     return valid ? access(bar, offset, width) : 0;
+  }
+
+  private legacyInterface(): LegacyInterface {
+    const { device, negotiation, interrupts, msix, common } = this;
+    return new LegacyInterface(
+      { device, negotiation, interrupts, msix, queues: common.queues },
+      {
+        queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
+        // As legacy devices do: a ring that goes away while it is in use takes the driver with it.
+        queueReleased: () => {
+          if (negotiation.driverReady) this.resetDevice();
+        },
+        notified: (index) => this.notify(index),
+        configRead: () => common.configRead(),
+        guard: (work) => this.guard(work),
+        violation: (fault) => this.report(fault, false),
+      },
+    );
   }
 
   private bar(queueCount: number): BarSpace {

@@ -1,4 +1,4 @@
-import type { Feature, Features, Refusal } from './features.js';
+import type { Feature, Features } from './features.js';
 import type { GuestMemory } from './memory.js';
 import type { DescriptorChain } from './chain.js';
 import type { QueueState, Virtqueue } from './queue.js';
@@ -33,6 +33,8 @@ export interface Activation {
 export interface VirtioDevice<State = unknown> {
   /** Chapter 5 of the specification: 1 is a network card. */
   readonly deviceId: number;
+  /** Drivers from before virtio 1.0 can use it too, through a legacy interface (virtio 1.3.1). */
+  readonly transitional: boolean;
   readonly offeredFeatures: Features;
   /** Every feature that this kind of device knows, with what each depends on. */
   readonly featureTable: readonly Feature[];
@@ -44,8 +46,8 @@ export interface VirtioDevice<State = unknown> {
   readonly configLength: number;
   readConfig(offset: number, width: AccessWidth): number;
   writeConfig(offset: number, width: AccessWidth, value: number): void;
-  /** Why the device can't work with these features, beyond what the table says. */
-  refuse?(accepted: Features): Refusal | undefined;
+  /** The same through the legacy interface, which lets the driver write more; where it is left out, there is no more. */
+  writeLegacyConfig?(offset: number, width: AccessWidth, value: number): void;
   /** The driver is ready (DRIVER_OK), or was when the device was saved. */
   activate(activation: Activation): void;
   /** The driver made buffers of this queue available, or (byDriver is false) may have done so while nobody was told. */

@@ -11,15 +11,21 @@ export interface Feature {
   readonly spec: string;
   /** False for what a device offers only when it is asked to. */
   readonly offeredByDefault?: false;
+  /** Offered by transitional devices, through their legacy interface and nowhere else. */
+  readonly legacyOnly?: true;
 }
 
 const modern = [['VIRTIO_F_VERSION_1']] as const;
+
+/** Marks what only drivers from before virtio 1.0 are offered. */
+export const legacyFeature = { offeredByDefault: false, legacyOnly: true } as const;
 
 /**
  * Features of rings and transport, the same for every kind of device (virtio chapter 6). Those beyond bit 32 are out of
  * a legacy driver's reach.
  */
 export const ringFeatures = [
+  { name: 'VIRTIO_F_ANY_LAYOUT', bit: 27, dependsOn: [], spec: '6.3', ...legacyFeature },
   { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3' },
   { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10' },
   { name: 'VIRTIO_F_VERSION_1', bit: 32, dependsOn: [], spec: '6.1' },
@@ -56,8 +62,18 @@ export function featureSet(names: Iterable<string>, table: readonly Feature[]): 
   return features;
 }
 
+/** The bits within reach of a legacy driver (4.1.4.10). */
+export const legacyBits: Features = 0xffffffffn;
+
+/** What of an offer is only for the legacy interface. */
+export function legacyOnly(table: readonly Feature[]): Features {
+  return table.reduce((features, feature) => features | (feature.legacyOnly ? 1n << BigInt(feature.bit) : 0n), 0n);
+}
+
 export interface Refusal {
   readonly rule: 'feature-not-offered' | 'feature-dependency';
+  /** What was accepted and can't be had. */
+  readonly features: Features;
   readonly reason: string;
 }
 
@@ -65,13 +81,16 @@ export interface Refusal {
 export function refuseFeatures(accepted: Features, offered: Features, table: readonly Feature[]): Refusal | undefined {
   const unknown = accepted & ~offered;
   if (unknown !== 0n) {
-    return { rule: 'feature-not-offered', reason: `${featureNames(unknown, table).join(', ')} was not offered` };
+    const names = featureNames(unknown, table).join(', ');
+    return { rule: 'feature-not-offered', features: unknown, reason: `${names} was not offered` };
   }
   const names = new Set(featureNames(accepted, table));
   for (const feature of table) {
     if (!names.has(feature.name)) continue;
     const missing = feature.dependsOn.find((group) => !group.some((name) => names.has(name)));
-    if (missing) return { rule: 'feature-dependency', reason: `${feature.name} needs ${missing.join(' or ')}` };
+    if (!missing) continue;
+    const features = 1n << BigInt(feature.bit);
+    return { rule: 'feature-dependency', features, reason: `${feature.name} needs ${missing.join(' or ')}` };
   }
   return undefined;
 }

@@ -1,10 +1,21 @@
-import { refuseFeatures, type Feature, type Features, type Refusal } from './features.js';
+import {
+  hasFeature,
+  legacyBits,
+  legacyOnly,
+  refuseFeatures,
+  VIRTIO_F_VERSION_1,
+  type Feature,
+  type Features,
+  type Refusal,
+} from './features.js';
 import { DriverFault, type DriverRule } from './rules.js';
 import { deviceStatus } from './status.js';
 
 const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = deviceStatus;
 /** Bits that a driver may set; others have no meaning as long as the features that give it one are not offered. */
 const driverBits = ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK | FAILED;
+/** The same through the legacy interface, which has no FEATURES_OK (3.1.2). */
+const legacyDriverBits = driverBits & ~FEATURES_OK;
 /** Feature bits are offered and accepted in words of 32; 128 bits are more than the specification hands out. */
 const featureWords = 4;
 /** Stands for every bit beyond those words. */
@@ -14,9 +25,9 @@ const bitsBeyond: Features = 1n << 128n;
 export interface NegotiationEvents {
   /** The driver wrote 0 to the status: forget everything about it. */
   reset(): void;
-  /** DRIVER_OK was set for the first time since the last reset. */
+  /** The driver is ready for the first time since the last reset. */
   driverOk(): void;
-  /** FEATURES_OK was accepted or refused. */
+  /** FEATURES_OK was accepted or refused, or a legacy driver's features were settled. */
   negotiated(refusal: Refusal | undefined): void;
   /** The driver broke a rule, and the device can go on. */
   violation(fault: DriverFault): void;
@@ -26,21 +37,26 @@ export interface NegotiationEvents {
 export interface Negotiable {
   readonly offeredFeatures: Features;
   readonly featureTable: readonly Feature[];
-  refuse?(accepted: Features): Refusal | undefined;
 }
 
 export interface NegotiationState {
   status: number;
   accepted: string;
+  /** Absent unless the driver uses the legacy interface. */
+  legacy?: LegacyUse;
 }
+
+/** How far a driver has come through the legacy interface: it wrote its features; it uses the device. */
+type LegacyUse = 'accepted' | 'ready';
 
 /** The device status field and the feature bits: how a driver and a device agree (virtio 2.1, 2.2, 3.1). */
 export class Negotiation {
   /** The device status field. */
   status = 0;
-  /** Why FEATURES_OK was refused last, if it was. */
+  /** Why FEATURES_OK was refused last, if it was; of a legacy driver, why it does not get all that it accepted. */
   refusal: Refusal | undefined;
   private accepted: Features = 0n;
+  private legacy: LegacyUse | undefined;
   private readonly device: Negotiable;
   private readonly events: NegotiationEvents;
 
@@ -54,8 +70,32 @@ export class Negotiation {
     return this.accepted;
   }
 
+  /** The features are those that the driver accepted, and stay so until the next reset. */
+  get settled(): boolean {
+    return (this.status & FEATURES_OK) !== 0 || this.legacy === 'ready';
+  }
+
+  /** The driver uses the device: it set DRIVER_OK, or began without that through the legacy interface. */
   get driverReady(): boolean {
-    return (this.status & DRIVER_OK) !== 0;
+    return (this.status & DRIVER_OK) !== 0 || this.legacy === 'ready';
+  }
+
+  /** The driver uses the device through the legacy interface (2.2.3). */
+  get usesLegacy(): boolean {
+    return this.legacy === 'ready';
+  }
+
+  /** The features that the device offers through the interface that the driver uses. */
+  get offered(): Features {
+    return this.legacy ? this.offeredLegacy : this.offeredModern;
+  }
+
+  get offeredLegacy(): Features {
+    return this.device.offeredFeatures & legacyBits;
+  }
+
+  private get offeredModern(): Features {
+    return this.device.offeredFeatures & ~legacyOnly(this.device.featureTable);
   }
 
   get needsReset(): boolean {
@@ -64,7 +104,7 @@ export class Negotiation {
 
   /** Feature bits 32 × select to 32 × select + 31 that the device offers. */
   offeredWord(select: number): number {
-    return featureWord(this.device.offeredFeatures, select);
+    return featureWord(this.offeredModern, select);
   }
 
   /** The same of those that the driver accepted. */
@@ -74,10 +114,11 @@ export class Negotiation {
 
   /** The driver accepts these of bits 32 × select to 32 × select + 31. */
   accept(select: number, word: number): void {
-    if (this.status & FEATURES_OK) {
+    if (this.settled) {
       this.violate('features-after-ok', `0x${word.toString(16)} in word ${select}`);
       return;
     }
+    this.legacy = undefined;
     if (select >= featureWords) {
       if (word !== 0) this.accepted |= bitsBeyond;
       return;
@@ -93,12 +134,9 @@ export class Negotiation {
       return;
     }
     const before = this.status;
-    if ((before & driverBits & ~value) !== 0) {
-      this.violate('status-cleared', `0x${before.toString(16)} became 0x${value.toString(16)}`);
-    }
-    let added = value & driverBits & ~before;
+    let added = this.added(value, driverBits);
     if (added & FEATURES_OK) {
-      this.refusal = this.refuse();
+      this.refusal = this.refuseModern();
       if (this.refusal) added &= ~FEATURES_OK;
     }
     if (added & DRIVER_OK && !((before | added) & FEATURES_OK)) {
@@ -113,6 +151,35 @@ export class Negotiation {
     if (added & DRIVER_OK) this.events.driverOk();
   }
 
+  /** The driver accepts features through the legacy interface, which has bits 0 to 31 and no others (4.1.4.10). */
+  acceptLegacy(word: number): void {
+    if (this.settled) {
+      this.violate('features-after-ok', `0x${word.toString(16)} through the legacy interface`);
+      return;
+    }
+    this.accepted = BigInt(word >>> 0);
+    this.legacy = 'accepted';
+  }
+
+  /** The driver writes the status field through the legacy interface, where DRIVER_OK comes without FEATURES_OK (3.1.2). */
+  writeLegacyStatus(value: number): void {
+    if (value === 0) {
+      this.events.reset();
+      return;
+    }
+    const added = this.added(value, legacyDriverBits);
+    this.status |= added;
+    if (added & DRIVER_OK && this.legacy !== 'ready') this.begin();
+  }
+
+  /**
+   * The driver uses the device. Through the legacy interface it may do so before DRIVER_OK (3.1.2), which begins the work
+   * if it has told its features already; otherwise what it made available is found at DRIVER_OK.
+   */
+  usedLegacy(): void {
+    if (!this.settled && this.legacy === 'accepted') this.begin();
+  }
+
   /** The device can't go on until the driver resets it. Answers whether the driver is to be told (2.1.2). */
   failDevice(): boolean {
     const before = this.status;
@@ -123,22 +190,60 @@ export class Negotiation {
   reset(): void {
     this.status = 0;
     this.accepted = 0n;
+    this.legacy = undefined;
     this.refusal = undefined;
   }
 
   save(): NegotiationState {
-    return { status: this.status, accepted: this.accepted.toString(16) };
+    const { status, accepted, legacy } = this;
+    return { status, accepted: accepted.toString(16), ...(legacy && { legacy }) };
   }
 
   restore(state: NegotiationState): void {
     this.status = state.status;
     this.accepted = BigInt(`0x${state.accepted}`);
+    this.legacy = state.legacy;
     this.refusal = undefined;
   }
 
+  /** The bits that a write to the status adds; it can take none away (2.1.1). */
+  private added(value: number, bits: number): number {
+    const before = this.status & bits;
+    if ((before & ~value) !== 0) {
+      this.violate('status-cleared', `0x${this.status.toString(16)} became 0x${value.toString(16)}`);
+    }
+    return value & bits & ~before;
+  }
+
+  private begin(): void {
+    if (!this.settled) this.settleLegacy();
+    this.events.driverOk();
+  }
+
+  /** A legacy driver can't be refused: it gets of its features what it can have. */
+  private settleLegacy(): void {
+    const refusals: Refusal[] = [];
+    this.legacy = 'ready';
+    this.accepted &= legacyBits;
+    for (let refusal = this.refuse(); refusal; refusal = this.refuse()) {
+      this.accepted &= ~refusal.features;
+      refusals.push(refusal);
+    }
+    this.refusal = refusals.at(0);
+    this.events.negotiated(this.refusal);
+    for (const { rule, reason } of refusals) this.violate(rule, reason);
+  }
+
   private refuse(): Refusal | undefined {
-    const { device, accepted } = this;
-    return refuseFeatures(accepted, device.offeredFeatures, device.featureTable) ?? device.refuse?.(accepted);
+    return refuseFeatures(this.accepted, this.offered, this.device.featureTable);
+  }
+
+  /** Why FEATURES_OK can't be had; only the modern interface has one, and it needs VERSION_1 (6.2). */
+  private refuseModern(): Refusal | undefined {
+    const refusal = this.refuse();
+    if (refusal || hasFeature(this.accepted, VIRTIO_F_VERSION_1)) return refusal;
+    const reason = 'a driver of the modern interface accepts VIRTIO_F_VERSION_1';
+    return { rule: 'feature-dependency', features: this.accepted, reason };
   }
 
   private violate(rule: DriverRule, detail: string): void {

@@ -60,6 +60,16 @@ describe('the options of a card', () => {
     expect(offeredFeatures).toBe(card().offeredFeatures | accessPlatform | standby);
   });
 
+  it('offer to a legacy driver what only a transitional card can (6.3)', () => {
+    const [gso, anyLayout] = [1n << 6n, 1n << 27n];
+    expect(card({ transitional: true }).offeredFeatures).toBe(card().offeredFeatures | gso | anyLayout);
+    const without = card({ transitional: true, features: { VIRTIO_F_ANY_LAYOUT: false } });
+    expect(without.offeredFeatures).toBe(card().offeredFeatures | gso);
+    expect(() => card({ features: { VIRTIO_F_ANY_LAYOUT: true } })).toThrow(
+      new RangeError('VIRTIO_F_ANY_LAYOUT needs a transitional device'),
+    );
+  });
+
   it('can not leave out what another offered feature requires (2.2.2)', () => {
     const { offeredFeatures } = card({ features: { VIRTIO_NET_F_CTRL_VQ: false } });
     const { multiqueue, controlMac, receiveModes, extraReceiveModes, vlans, announce } = feature;
@@ -75,6 +85,7 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: 2,
       VIRTIO_NET_F_MTU: 3,
       VIRTIO_NET_F_MAC: 5,
+      VIRTIO_NET_F_GSO: 6,
       VIRTIO_NET_F_GUEST_TSO4: 7,
       VIRTIO_NET_F_GUEST_TSO6: 8,
       VIRTIO_NET_F_GUEST_ECN: 9,
@@ -102,6 +113,7 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_RSC_EXT: 61,
       VIRTIO_NET_F_STANDBY: 62,
       VIRTIO_NET_F_SPEED_DUPLEX: 63,
+      VIRTIO_F_ANY_LAYOUT: 27,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,

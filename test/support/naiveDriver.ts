@@ -57,6 +57,14 @@ export function writeDescriptor(
   memory.view.setUint16(at + 14, descriptor.next ?? 0, true);
 }
 
+export interface NaiveDriverOptions {
+  readonly eventIndex?: boolean;
+  /** Where the indices of both rings stand: 0 for a queue that was set up just now. */
+  readonly start?: number;
+  /** Where the rings are; in new memory when left out. */
+  readonly addresses?: RingAddresses;
+}
+
 /** The driver's side of a split virtqueue, step by step as virtio 2.7.13 and 2.7.14 tell it. */
 export class NaiveDriver {
   readonly memory: TestMemory;
@@ -71,12 +79,11 @@ export class NaiveDriver {
   private kicked: number;
   private collected: number;
 
-  /** @param start where the indices of both rings stand: 0 for a queue that was set up just now */
-  constructor(memory: TestMemory, size: number, options: { eventIndex?: boolean; start?: number } = {}) {
-    const { eventIndex = false, start = 0 } = options;
+  constructor(memory: TestMemory, size: number, options: NaiveDriverOptions = {}) {
+    const { eventIndex = false, start = 0, addresses = allocateRings(memory, size) } = options;
     this.memory = memory;
     this.size = size;
-    this.addresses = allocateRings(memory, size);
+    this.addresses = addresses;
     this.eventIndex = eventIndex;
     this.free = Array.from({ length: size }, (_, i) => i);
     this.available = this.kicked = this.collected = start;

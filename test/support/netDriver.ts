@@ -3,6 +3,7 @@ import { VirtioPciFunction, type FaultEvent } from '../../src/pci/index.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { TestMachine } from './machine.js';
 import { TestMemory } from './memory.js';
+import { LegacyDriver } from './legacyDriver.js';
 import { MsixDriver } from './msixDriver.js';
 import type { Element } from './naiveDriver.js';
 import { PciDriver } from './pciDriver.js';
@@ -45,7 +46,7 @@ export const feature = {
   orderPlatform: 1n << 36n,
 } as const;
 
-/** Length of struct virtio_net_hdr (virtio 5.1.6). */
+/** Length of struct virtio_net_hdr (virtio 5.1.6), but for legacy drivers. */
 export const headerBytes = 12;
 
 /** Memory that is so small that a look at all of it after each access costs little, in bytes. */
@@ -84,6 +85,10 @@ export interface DriverOptions {
   readonly intx?: boolean;
   /** Pairs to set up; all when left out. */
   readonly pairs?: number;
+  /** Use the legacy interface. */
+  readonly legacy?: boolean;
+  /** Leave DRIVER_OK out. */
+  readonly early?: boolean;
 }
 
 /** A driver of network cards, written from virtio 5.1 alone. */
@@ -96,7 +101,7 @@ export class NetDriver {
 
   /** Brings the card up: negotiation, all queues with a vector each (vector 0 is for the configuration), DRIVER_OK. */
   constructor(machine: TestMachine, options: DriverOptions = {}) {
-    this.pci = new PciDriver(machine);
+    this.pci = options.legacy ? new LegacyDriver(machine) : new PciDriver(machine);
     const { pci } = this;
     const features = options.features ?? pci.offered();
     if (!pci.negotiate(features)) throw new Error(`the device refuses features 0x${features.toString(16)}`);
@@ -107,12 +112,17 @@ export class NetDriver {
     const queues = Array.from({ length: 2 * pairs }, (_, queue) => queue);
     if (this.has(feature.controlQueue)) queues.push(this.controlQueue);
     for (const queue of queues) pci.setUpQueue(queue, this.msix && { vector: queue + 1 });
-    pci.driverOk();
+    if (!options.early) pci.driverOk();
   }
 
   /** virtio 5.1.2. */
   get controlQueue(): number {
     return 2 * this.maxPairs;
+  }
+
+  /** A legacy header has num_buffers only with mergeable buffers (virtio 5.1.6.1). */
+  get headerBytes(): number {
+    return this.has(feature.version1 | feature.mergeable) ? headerBytes : 10;
   }
 
   has(bit: bigint): boolean {
@@ -142,8 +152,9 @@ export class NetDriver {
   receive(pair: number): Packet[] {
     const used = this.collect(2 * pair);
     const packets: Packet[] = [];
+    const { headerBytes } = this;
     while (used.length > 0) {
-      const numBuffers = used[0].bytes[10] | (used[0].bytes[11] << 8);
+      const numBuffers = headerBytes < 12 ? 1 : used[0].bytes[10] | (used[0].bytes[11] << 8);
       if (numBuffers < 1 || numBuffers > used.length) throw new Error(`${numBuffers} buffers of ${used.length}`);
       const parts = used.splice(0, numBuffers).map(({ bytes }) => bytes);
       const all = Uint8Array.from(parts.flatMap((bytes) => [...bytes]));
@@ -162,7 +173,13 @@ export class NetDriver {
   }
 
   /** Puts a packet on a transmit queue; `cuts` are the lengths of all elements but the last. Tells nobody. */
-  queuePacket(pair: number, frame: Uint8Array, cuts: readonly number[] = [headerBytes], header?: Uint8Array): boolean {
+  queuePacket(
+    pair: number,
+    frame: Uint8Array,
+    cuts: readonly number[] = [this.headerBytes],
+    header?: Uint8Array,
+  ): boolean {
+    const { headerBytes } = this;
     const packet = new Uint8Array(headerBytes + frame.length);
     if (header) packet.set(header);
     packet.set(frame, headerBytes);

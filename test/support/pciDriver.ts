@@ -10,7 +10,7 @@ export const header = {
   capabilities: 0x34,
   interruptLine: 0x3c,
 } as const;
-export const commandBit = { memory: 2, busMaster: 4, interruptDisable: 0x400 } as const;
+export const commandBit = { io: 1, memory: 2, busMaster: 4, interruptDisable: 0x400 } as const;
 export const statusBit = { interrupt: 8, capabilities: 0x10 } as const;
 export const capabilityId = { vendor: 9, msix: 0x11 } as const;
 
@@ -72,9 +72,8 @@ export class PciDriver {
   /** The rings of the queues that were set up, by index. */
   readonly queues: NaiveDriver[] = [];
   features = 0n;
-  private readonly barAddress = 0xfe000000;
 
-  /** Finds the structures, sizes and maps the BAR, and switches on memory decoding and bus mastering. */
+  /** Finds the structures, places the BARs, and switches on their decoding and bus mastering. */
   constructor(machine: TestMachine) {
     this.machine = machine;
     const capabilities = this.capabilities();
@@ -84,9 +83,12 @@ export class PciDriver {
         .filter(({ id }) => id === capabilityId.vendor)
         .map(({ offset }) => [machine.readConfig(offset + 3, 1), this.structureAt(offset)]),
     );
-    this.barSize(0);
-    machine.writeConfig(header.bar0, 4, this.barAddress);
-    this.command(commandBit.memory | commandBit.busMaster);
+    for (let bar = 0; bar < 6; bar++) {
+      if (this.barSize(bar) === 0) continue;
+      const base = this.isIo(bar) ? 0xc000 : 0xfe000000;
+      machine.writeConfig(header.bar0 + 4 * bar, 4, base + 0x100000 * bar);
+    }
+    this.command(commandBit.io | commandBit.memory | commandBit.busMaster);
   }
 
   /** The capability list, in its order (PCI 3.0, 6.7). */
@@ -102,7 +104,12 @@ export class PciDriver {
     return list;
   }
 
-  /** Size of a memory BAR in bytes, 0 where there is none (PCI 3.0, 6.2.5.1). */
+  /** Whether a BAR is one of I/O ports (PCI 3.0, 6.2.5.1). */
+  isIo(index: number): boolean {
+    return (this.machine.readConfig(header.bar0 + 4 * index, 4) & 1) === 1;
+  }
+
+  /** Size of a BAR in bytes, 0 where there is none (PCI 3.0, 6.2.5.1). */
   barSize(index: number): number {
     const { machine } = this;
     const at = header.bar0 + 4 * index;
@@ -110,7 +117,8 @@ export class PciDriver {
     machine.writeConfig(at, 4, 0xffffffff);
     const mask = machine.readConfig(at, 4);
     machine.writeConfig(at, 4, before);
-    return mask === 0 ? 0 : (~(mask & ~15) + 1) >>> 0;
+    const flags = mask & 1 ? 3 : 15;
+    return mask === 0 ? 0 : (~(mask & ~flags) + 1) >>> 0;
   }
 
   command(value: number): void {

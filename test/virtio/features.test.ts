@@ -27,6 +27,7 @@ describe('sets of features', () => {
 
   it('of rings have the bits of the specification (chapter 6)', () => {
     expect(Object.fromEntries(ringFeatures.map(({ name, bit }) => [name, bit]))).toEqual({
+      VIRTIO_F_ANY_LAYOUT: 27,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,
@@ -42,13 +43,18 @@ describe('a device refuses features (2.2.2)', () => {
   it('that it does not offer, known or not', () => {
     expect(refuseFeatures(1n, offered & ~1n, table)).toEqual({
       rule: 'feature-not-offered',
+      features: 1n,
       reason: 'PLAIN was not offered',
     });
     expect(refuseFeatures(1n << 77n, offered, table)?.reason).toBe('bit 77 was not offered');
   });
 
   it('without what they require', () => {
-    expect(refusal('NEEDS_BASE')).toEqual({ rule: 'feature-dependency', reason: 'NEEDS_BASE needs BASE' });
+    expect(refusal('NEEDS_BASE')).toEqual({
+      rule: 'feature-dependency',
+      features: 4n,
+      reason: 'NEEDS_BASE needs BASE',
+    });
     expect(refusal('NEEDS_ONE')?.reason).toBe('NEEDS_ONE needs BASE or OTHER');
     expect(refusal('HIGH', 'NEEDS_BASE', 'BASE')?.reason).toBe('HIGH needs OTHER');
   });

@@ -1,8 +1,8 @@
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
 import { describeOperations } from './operations.js';
-import { describeTarget } from './script.js';
+import { describeTarget, exchange, start, ways, type Way } from './script.js';
 
 describe('our card without an emulator', () => {
   describeTarget(
@@ -26,4 +26,20 @@ describe('our card without an emulator', () => {
       'announcement',
     ],
   );
+});
+
+describe('our transitional card without an emulator', () => {
+  // A legacy driver can't choose the size of its queues.
+  const make = () => inProcess({ transitional: true, queueSize: 16 });
+
+  describeTarget(() => Promise.resolve(make()), ['legacy', 'legacyMerged', 'plain', 'events']);
+
+  it('interrupts a legacy driver on its line, too', async () => {
+    const target = make();
+    const way: Way = { ...ways.legacy, interrupts: 'intx' };
+    const driver = await start(target, way);
+    expect(driver.usesMsix).toBe(false);
+    await exchange(target, driver, way);
+    expect(target.function.negotiation.usesLegacy).toBe(true);
+  });
 });
