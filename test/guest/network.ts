@@ -25,8 +25,13 @@ export interface Network {
   stop(): Promise<void>;
 }
 
-export async function startNetwork(options: StartOptions & { card?: CardOptions } = {}): Promise<Network> {
-  const { card: cardOptions, ...startOptions } = options;
+export interface NetworkOptions extends StartOptions {
+  /** The options of each guest's card; guests count from 1. */
+  readonly card?: CardOptions | ((guest: number) => CardOptions);
+}
+
+export async function startNetwork(options: NetworkOptions = {}): Promise<Network> {
+  const { card: cardOptions = {}, ...startOptions } = options;
   const guests = await startGuests(startOptions);
   const fabric = new Switch({ clock: systemClock });
   const faults: FaultEvent[] = [];
@@ -35,7 +40,8 @@ export async function startNetwork(options: StartOptions & { card?: CardOptions 
     guests[guest - 1].run(command, { timeoutMs });
   for (const [index, guest] of guests.entries()) {
     const port = fabric.addPort(`guest ${index + 1}`);
-    const card = await guest.addCard({ address: `10.0.0.${index + 1}/24`, ...cardOptions, port });
+    const options = typeof cardOptions === 'function' ? cardOptions(index + 1) : cardOptions;
+    const card = await guest.addCard({ address: `10.0.0.${index + 1}/24`, ...options, port });
     card.function.onFault.on((event) => faults.push(event));
     cards.push(card);
   }
@@ -63,6 +69,18 @@ export async function startNetwork(options: StartOptions & { card?: CardOptions 
 
 function reasons(where: string, dropped: Readonly<Record<string, number>>): string[] {
   return Object.entries(dropped).map(([reason, count]) => `${where}: ${reason} ${count}`);
+}
+
+/** Carries a file of random bytes from guest 1 to guest 2; answers whether it arrived as it was. */
+export async function copyFile(network: Network, bytes: number): Promise<boolean> {
+  await network.ok(2, 'nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & sleep 0.5');
+  await network.ok(1, `head -c ${bytes} /dev/urandom >/tmp/sent && nc -N 10.0.0.2 9000 </tmp/sent`, 240_000);
+  await network.ok(2, 'i=0; while pidof nc >/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done');
+  const [sent] = (await network.ok(1, 'sha256sum /tmp/sent')).split(' ');
+  const [received] = (await network.ok(2, 'sha256sum /tmp/received')).split(' ');
+  await network.ok(1, 'rm /tmp/sent');
+  await network.ok(2, 'rm /tmp/received');
+  return sent === received;
 }
 
 /** How often each of a card's vectors fired, by Linux's names in /proc/interrupts: { 'input.0': 12 }. */

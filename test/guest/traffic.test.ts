@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNetwork, type Network } from './network.js';
+import { copyFile, startNetwork, type Network } from './network.js';
 
 describe('traffic between two guests with four queue pairs', () => {
   let network: Network;
@@ -21,14 +21,7 @@ describe('traffic between two guests with four queue pairs', () => {
   });
 
   it('carries a file of 16 MiB unchanged', async () => {
-    await network.ok(2, 'nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & sleep 0.5');
-    await network.ok(1, 'head -c 16777216 /dev/urandom >/tmp/sent && nc -N 10.0.0.2 9000 </tmp/sent', 240_000);
-    await network.ok(2, 'i=0; while pidof nc >/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done');
-    const sum = (text: string): string => text.split(' ')[0];
-    const sent = sum(await network.ok(1, 'sha256sum /tmp/sent'));
-    expect(sum(await network.ok(2, 'sha256sum /tmp/received'))).toBe(sent);
-    await network.ok(1, 'rm /tmp/sent');
-    await network.ok(2, 'rm /tmp/received');
+    expect(await copyFile(network, 16 << 20)).toBe(true);
   });
 
   it('carries TCP both ways at once', async () => {
