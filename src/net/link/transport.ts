@@ -19,11 +19,12 @@ export function headersEnd(frame: Frame): number {
 /** The length of a frame as it would go over a wire, in bytes: that of its longest segment, if it is to be segmented. */
 export function wireLength(frame: Frame): number {
   if (frame.gso === gsoType.none) return frame.length;
-  const headers = frame.gso === gsoType.udp ? fragmentHeadersEnd(frame) : headersEnd(frame);
-  return Math.min(frame.length, headers + frame.gsoSize);
+  if (frame.gso === gsoType.udp) return fragmentLength(frame);
+  return Math.min(frame.length, headersEnd(frame) + frame.gsoSize);
 }
 
 /** The UDP header is in the first fragment only, where it counts as payload; IPv6 has a header for fragments. */
-function fragmentHeadersEnd(frame: Frame): number {
-  return frame.checksumStart + (versionOf(frame) === 6 ? fragmentHeaderBytes : 0);
+function fragmentLength(frame: Frame): number {
+  if (frame.length <= frame.checksumStart + frame.gsoSize) return frame.length;
+  return frame.checksumStart + frame.gsoSize + (versionOf(frame) === 6 ? fragmentHeaderBytes : 0);
 }
