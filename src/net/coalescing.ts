@@ -86,14 +86,14 @@ export class NotificationCoalescing {
     return this.isEnabled(queue) ? this.queues[queue] : undefined;
   }
 
-  /** The buffers of this many packets became visible: the driver is told now or later. */
+  /**
+   * The buffers of this many packets became visible: the driver is told now or later. Of buffers that nobody has counted,
+   * as a card's that was saved in the middle of a burst, it is told now.
+   */
   shown(queue: number, packets: number): void {
-    if (this.delays(queue) || this.waiting.has(queue)) {
-      if (packets > 0) this.count(queue, packets);
-      this.check(queue);
-    } else {
-      this.tell(queue);
-    }
+    if (packets > 0 && this.delays(queue)) this.count(queue, packets);
+    if (this.waiting.has(queue)) this.check(queue);
+    else this.tell(queue);
   }
 
   /** Whether the driver is told of this queue's packets later than at the end of their burst. */

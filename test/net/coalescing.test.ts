@@ -195,6 +195,20 @@ describe('what waits is told', () => {
     expect(getQueue(driver, 3)).toEqual([10, 1000]);
   });
 
+  it('by a card that goes on where another was saved in the middle of a burst', () => {
+    const { driver, wire, card, pci, machine } = coalescingCard(10, 1000);
+    wire.pass(frame);
+    const state: unknown = JSON.parse(JSON.stringify(pci.save()));
+    card.attach(undefined);
+    const laterPci = new VirtioPciFunction(
+      new NetDevice(new ManualClock(), { mac: '52:54:00:12:34:56', queuePairs: 2, queueSize: 16 }),
+    );
+    machine.insert(laterPci);
+    laterPci.restore(state);
+    expect(driver.msix!.fired()).toEqual([rxVector]);
+    expect(driver.frames(0).length).toBe(1);
+  });
+
   it('when the card may reach memory again, if the time went by while it might not', () => {
     const { driver, wire, clock } = coalescingCard(10, 1000);
     wire.deliver(frame);

@@ -19,6 +19,7 @@ type Step =
   | { do: 'wire'; room: boolean }
   | { do: 'pairs'; pairs: number }
   | { do: 'mac'; mac: number[] }
+  | { do: 'coalesce'; queue: number; packets: number; milliseconds: number }
   | { do: 'filter'; command: readonly [kind: number, command: number, data: number[]] }
   | { do: 'announce' }
   | { do: 'wait'; milliseconds: number }
@@ -71,6 +72,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 15, arbitrary: fc.record({ do: fc.constant('filter' as const), command: filterCommand }) },
   { weight: 3, arbitrary: fc.constant<Step>({ do: 'announce' }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('coalesce' as const),
+      queue: fc.nat(2 * queuePairs),
+      packets: fc.nat(5),
+      milliseconds: fc.nat(600),
+    }),
+  },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat(700) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('link' as const), up: fc.boolean() }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('mask' as const), vector: fc.nat(5), masked: fc.boolean() }) },
@@ -121,6 +131,7 @@ class Run {
     else if (step.do === 'mac') this.command(1, 1, step.mac);
     else if (step.do === 'filter') this.command(...step.command);
     else if (step.do === 'announce') this.answers.push(card.announce());
+    else if (step.do === 'coalesce') this.coalesce(step.queue, step.packets, step.milliseconds);
     else if (step.do === 'wait') this.clock.advance(step.milliseconds);
     else if (step.do === 'link') card.setLink(step.up);
     else if (step.do === 'mask') driver.msix!.mask(step.vector, step.masked);
@@ -189,6 +200,12 @@ class Run {
   private command(kind: number, command: number, data: number[]): void {
     if (this.driver.pci.queues[2 * queuePairs].free.length >= 3)
       this.answers.push(this.driver.command(kind, command, data));
+  }
+
+  /** VIRTIO_NET_CTRL_NOTF_COAL_VQ_SET. */
+  private coalesce(queue: number, packets: number, milliseconds: number): void {
+    const usecs = 1000 * milliseconds;
+    this.command(6, 2, [queue, 0, 0, 0, packets, 0, 0, 0, usecs & 255, (usecs >>> 8) & 255, usecs >>> 16, 0]);
   }
 
   private breakRule(): void {
