@@ -11,7 +11,7 @@ import { UserError } from '../../vm/errors.js';
 import { QmpConnection } from './qmp.node.js';
 import { acceptOne, QtestConnection } from './qtest.node.js';
 import { StreamWire } from './streamWire.node.js';
-import type { Target, Wire } from './target.js';
+import { TargetEnded, type Target, type Wire } from './target.js';
 
 export interface QemuOptions {
   /** Properties of `virtio-net-pci`: { packed: true, rss: true }. */
@@ -37,7 +37,7 @@ const routes = 0x60;
 const lineInterrupts = [5, 9, 10, 11] as const;
 
 /** How long a QEMU that ends may take to say why, in milliseconds. */
-const lastWords = 1000;
+const patience = 1000;
 
 /** How often QEMU's main loop goes round while we wait for what it has begun. */
 const settleRounds = 4;
@@ -187,7 +187,7 @@ export async function qemuOn(
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const qtest = new QtestConnection(await Promise.race([test.socket, failed]));
+    const qtest = new QtestConnection(await Promise.race([test.socket, failed]), (error) => lastWords(failed, error));
     const qmp = new QmpConnection(await Promise.race([control.socket, failed]));
     const wire = await Promise.race([backend.wire, failed]);
     const machine = new QemuMachine(qtest);
@@ -216,10 +216,9 @@ export async function qemuOn(
       },
     };
   } catch (error) {
-    // A QEMU that ends breaks its sockets first, and then says why.
-    const reason: unknown = await Promise.race([failed.catch((why: unknown) => why), sleep(lastWords)]);
+    const reason = error instanceof Error ? await lastWords(failed, error) : error;
     await close();
-    throw reason ?? error;
+    throw reason instanceof TargetEnded ? new UserError(reason.message) : reason;
   }
 }
 
@@ -246,14 +245,21 @@ function failure(child: ChildProcess, program: string): Promise<never> {
           : error,
       );
     });
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       const reason = said.trim().split('\n').at(-1) ?? '';
-      reject(new UserError(`${program} ended with status ${code ?? 'none'}: ${reason}`));
+      const how = signal ? `was ended by ${signal}` : `ended with status ${code ?? 'none'}`;
+      reject(new TargetEnded(reason === '' ? `${program} ${how}` : `${program} ${how}: ${reason}`));
     });
   });
   // What nobody waits for any more is no failure of the process.
   promise.catch(() => undefined);
   return promise;
+}
+
+/** Why QEMU ended: its sockets break first, and then it says it. */
+async function lastWords(failed: Promise<never>, error: Error): Promise<Error> {
+  const said = failed.catch((reason: unknown) => (reason instanceof Error ? reason : error));
+  return Promise.race([said, sleep(patience, error)]);
 }
 
 function ended(child: ChildProcess): Promise<void> {

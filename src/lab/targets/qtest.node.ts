@@ -11,9 +11,12 @@ export class QtestConnection {
   private readonly socket: Socket;
   private readonly waiting: { resolve: (answer: string) => void; reject: (error: Error) => void }[] = [];
   private rest = '';
-  private ended: Error | undefined;
+  private readonly explain: (error: Error) => Promise<Error>;
+  private ended: Promise<Error> | undefined;
 
-  constructor(socket: Socket) {
+  /** @param explain finds out why the socket broke */
+  constructor(socket: Socket, explain: (error: Error) => Promise<Error>) {
+    this.explain = explain;
     this.socket = socket;
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.receive(text));
@@ -22,7 +25,7 @@ export class QtestConnection {
   }
 
   async command(line: string): Promise<string> {
-    if (this.ended) throw this.ended;
+    if (this.ended) throw await this.ended;
     const answer = new Promise<string>((resolve, reject) => this.waiting.push({ resolve, reject }));
     this.socket.write(`${line}\n`);
     return answer;
@@ -88,8 +91,11 @@ export class QtestConnection {
   }
 
   private end(error: Error): void {
-    this.ended ??= error;
-    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.ended ??= this.explain(error);
+    const waiting = this.waiting.splice(0);
+    void this.ended.then((reason) => {
+      for (const { reject } of waiting) reject(reason);
+    });
   }
 }
 

@@ -41,3 +41,8 @@ export interface Target {
   announce?(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The program behind a target ended while it was driven: it broke, or the driver switched it off. */
+export class TargetEnded extends Error {
+  override readonly name = 'TargetEnded';
+}
