@@ -43,7 +43,7 @@ export { commonField, ModernTransport, type CommonField, type ModernOptions } fr
 export { Msix, noVector } from './msix.js';
 export * as commands from './net/commands.js';
 export { netConfigField, netStatus, readNetConfig, type NetConfig } from './net/config.js';
-export { ControlQueue, type Answer, type CommandLayout } from './net/control.js';
+export { ControlQueue, type Answer, type CommandOptions } from './net/control.js';
 export { decodeHeader, encodeHeader, gso, headerBytes, headerFlag, type PacketHeader } from './net/header.js';
 export { NetDriver, type NetDriverOptions } from './net/netDriver.js';
 export { ReceiveQueue, receiveBufferBytes, type Packet, type ReceiveOptions } from './net/receive.js';

@@ -44,6 +44,9 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
+/** How long `until` waits when it is not told: a busy host may be slow, and a device that answers does so far earlier. */
+const patience = 20_000;
+
 /**
  * Lets the machine work until `check` answers something that is not undefined.
  * @throws TimeoutError when that takes longer than `milliseconds` of real time
@@ -52,7 +55,7 @@ export async function until<T>(
   machine: Machine,
   what: string,
   check: () => Promise<T | undefined>,
-  milliseconds = 5000,
+  milliseconds = patience,
 ): Promise<T> {
   const end = Date.now() + milliseconds;
   for (;;) {

@@ -1,6 +1,6 @@
 import { DeviceError, until } from '../machine.js';
 import type { Queue } from '../queue.js';
-import type { Element } from '../ring.js';
+import type { Element, UsedBuffer } from '../ring.js';
 import type { Transport } from '../transport.js';
 import { ack, joined, type Command } from './commands.js';
 
@@ -12,11 +12,15 @@ export interface Answer {
   readonly result: Uint8Array;
 }
 
-/** How a command's elements are laid out; it must not matter to a modern device (virtio 2.7.4). */
-export interface CommandLayout {
-  /** Lengths of all device-readable elements but the last; [2] puts class and command into one of their own. */
+export interface CommandOptions {
+  /**
+   * Lengths of all device-readable elements but the last, which must not matter to a modern device (virtio 2.7.4). When
+   * left out, class and command have one of their own.
+   */
   readonly cuts?: readonly number[];
   readonly indirect?: boolean;
+  /** How long to wait for the answer, in milliseconds of real time; 20 s when left out. */
+  readonly patience?: number;
 }
 
 const notWritten = 0xff;
@@ -35,18 +39,18 @@ export class ControlQueue {
    * Sends a command and waits for its answer.
    * @throws TimeoutError when there is none
    */
-  async send(command: Command, layout: CommandLayout = {}): Promise<Answer> {
+  async send(command: Command, options: CommandOptions = {}): Promise<Answer> {
     const { memory } = this.transport;
     const bytes = joined(Uint8Array.of(command.kind, command.command), command.data);
     const address = await memory.store(bytes);
     const written = 1 + command.resultBytes;
     const reply = await memory.store(new Uint8Array(written).fill(notWritten));
-    const elements = [...cut(address, bytes.length, layout.cuts ?? [2]), ...replyElements(reply, command.resultBytes)];
-    const id = await this.queue.add(elements, layout.indirect ? { indirect: true } : {});
+    const elements = [...cut(address, bytes.length, options.cuts ?? [2]), ...replyElements(reply, command.resultBytes)];
+    const id = await this.queue.add(elements, options.indirect ? { indirect: true } : {});
     await this.queue.kick();
-    const used = await until(this.transport.card.machine, 'answer to a command', async () => {
-      return (await this.queue.collect()).at(0);
-    });
+    const { machine } = this.transport.card;
+    const answered = async (): Promise<UsedBuffer | undefined> => (await this.queue.collect()).at(0);
+    const used = await until(machine, 'answer to a command', answered, options.patience);
     if (used.id !== id) throw new DeviceError(`the control queue gave back buffer ${used.id} for ${id}`);
     const answer = await memory.machine.readBytes(reply, written);
     memory.free(address);

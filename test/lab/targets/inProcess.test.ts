@@ -43,3 +43,10 @@ describe('our transitional card without an emulator', () => {
     expect(target.function.negotiation.usesLegacy).toBe(true);
   });
 });
+
+describe('our card with a legacy interface', () => {
+  describeTarget(
+    () => Promise.resolve(inProcess({ transitional: true })),
+    ['plain', 'legacy', 'legacyIntx', 'legacyMerged'],
+  );
+});
