@@ -1,5 +1,5 @@
 import { Switch } from '../../src/fabric/index.js';
-import { attachVirtioNet, systemClock } from '../../src/hosts/v86/index.js';
+import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../src/hosts/v86/index.js';
 import { machineFiles, startGuests, v86Module } from '../../src/vm/index.node.js';
 import { output, type Link, type Machine } from './machine.js';
 import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
@@ -15,22 +15,35 @@ const mtu = 1500;
 const queuePairs = 4;
 
 export const peers: readonly Peer[] = [
-  { name: 'virtio-mq', start: startVirtioMq },
+  { name: 'virtio-mq', start: () => startVirtioMq() },
+  { name: 'virtio-mq-segmented', start: () => startVirtioMq(withoutReceiveOffloads) },
   { name: 'v86-virtio', start: () => startV86('virtio') },
   { name: 'v86-ne2k', start: () => startV86('ne2k') },
   { name: 'loopback', start: startLoopback },
 ];
 
-async function startVirtioMq(): Promise<Link> {
+/** A receiver for which the switch has to cut every large packet, and to fill in every checksum. */
+const withoutReceiveOffloads = { VIRTIO_NET_F_GUEST_CSUM: false };
+
+/** @param features of the server's card */
+async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promise<Link> {
   const guests = await startGuests({ count: 2 });
   const fabric = new Switch({ clock: systemClock });
-  for (const [index, { emulator }] of guests.entries()) {
-    attachVirtioNet(emulator, { mtu, queuePairs, port: fabric.addPort(`guest ${index + 1}`) });
-  }
+  const cards = guests.map(({ emulator }, index) => {
+    const port = fabric.addPort(`guest ${index + 1}`);
+    return attachVirtioNet(emulator, { mtu, queuePairs, port, ...(index === 1 && { features }) });
+  });
   await Promise.all(guests.map((guest) => output(guest, 'echo 1 >/sys/bus/pci/rescan')));
   const link = await addressed(guests);
   await Promise.all(guests.map((guest) => output(guest, `ethtool -L eth0 combined ${queuePairs}`)));
-  return link;
+  const drops = (lanes: readonly { dropped: object }[]): number =>
+    lanes.flatMap(({ dropped }) => Object.values(dropped) as number[]).reduce((sum, count) => sum + count, 0);
+  const lost = (): number =>
+    drops([
+      ...fabric.counters().ports.flatMap(({ lanes }) => lanes),
+      ...cards.flatMap(({ device }) => device.counters),
+    ]);
+  return Object.keys(features).length > 0 ? { ...link, lost } : link;
 }
 
 async function startV86(type: V86CardType): Promise<Link> {
