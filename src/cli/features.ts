@@ -41,10 +41,13 @@ const columns = [
   ['section', 'left'],
 ] as const;
 
+/** Features that only a card with --transitional offers. */
+const legacy = new Set(netFeatures.filter((feature: Feature) => feature.legacyOnly).map(({ bit }): number => bit));
+
 function featureTable(features: readonly FeatureReport[]): string {
   const rows = features.map(({ name, bit, offeredByDefault, dependsOn, spec }) => {
     const needs = dependsOn.map((group) => group.join(' or ')).join(' and ');
-    return [name, String(bit), offeredByDefault ? 'yes' : 'with +', needs, spec];
+    return [name, String(bit), offeredByDefault ? 'yes' : legacy.has(bit) ? 'transitional' : 'with +', needs, spec];
   });
   return table(columns, rows);
 }

@@ -25,14 +25,17 @@ export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): Ne
   const agreed = negotiation.settled;
   const accepted = agreed ? negotiation.features : 0n;
   const within = (features: Features): Feature[] => known.filter(({ bit }) => hasFeature(features, 1n << BigInt(bit)));
-  const untaken = negotiation.refusal
-    ? `the card refused what the driver accepted: ${negotiation.refusal.reason}`
-    : agreed
-      ? 'the driver did not take it'
-      : 'no driver has negotiated';
+  const refusals = negotiation.refusals.map(({ features, reason }) => ({
+    // Of a legacy driver only what can't be is refused, of a modern one the whole set.
+    features: negotiation.usesLegacy ? features : ~0n,
+    reason: `the card refused what the driver accepted: ${reason}`,
+  }));
+  const untaken = agreed ? 'the driver did not take it' : 'no driver has negotiated';
   const offeredNames = new Set(within(negotiation.offered).map(({ name }) => name));
-  const reason = ({ name, dependsOn }: Feature): string => {
-    if (offeredNames.has(name)) return untaken;
+  const reason = ({ name, bit, dependsOn, legacyOnly }: Feature): string => {
+    const refusal = refusals.find(({ features }) => hasFeature(features, 1n << BigInt(bit)));
+    if (offeredNames.has(name)) return refusal?.reason ?? untaken;
+    if (legacyOnly && device.transitional) return 'offered through the legacy interface only';
     const missing = dependsOn.find((group) => !group.some((other) => offeredNames.has(other)));
     return missing ? `not offered, as it needs ${missing.join(' or ')}` : 'not offered';
   };

@@ -251,7 +251,7 @@ export class VirtioPciFunction implements PciFunction {
     this.onNegotiated.emit({
       offered: featureNames(negotiation.offered, device.featureTable),
       accepted: featureNames(negotiation.features, device.featureTable),
-      refusal: negotiation.refusal?.reason,
+      refusal: negotiation.refusals.at(0)?.reason,
     });
   }
 

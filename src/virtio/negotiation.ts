@@ -28,7 +28,7 @@ export interface NegotiationEvents {
   /** The driver is ready for the first time since the last reset. */
   driverOk(): void;
   /** FEATURES_OK was accepted or refused, or a legacy driver's features were settled. */
-  negotiated(refusal: Refusal | undefined): void;
+  negotiated(): void;
   /** The driver broke a rule, and the device can go on. */
   violation(fault: DriverFault): void;
 }
@@ -53,8 +53,8 @@ type LegacyUse = 'accepted' | 'ready';
 export class Negotiation {
   /** The device status field. */
   status = 0;
-  /** Why FEATURES_OK was refused last, if it was; of a legacy driver, why it does not get all that it accepted. */
-  refusal: Refusal | undefined;
+  /** Why FEATURES_OK was refused last, if it was; of a legacy driver, why it has not all that it accepted. */
+  refusals: readonly Refusal[] = [];
   private accepted: Features = 0n;
   private legacy: LegacyUse | undefined;
   private readonly device: Negotiable;
@@ -136,8 +136,9 @@ export class Negotiation {
     const before = this.status;
     let added = this.added(value, driverBits);
     if (added & FEATURES_OK) {
-      this.refusal = this.refuseModern();
-      if (this.refusal) added &= ~FEATURES_OK;
+      const refusal = this.refuseModern();
+      this.refusals = refusal ? [refusal] : [];
+      if (refusal) added &= ~FEATURES_OK;
     }
     if (added & DRIVER_OK && !((before | added) & FEATURES_OK)) {
       this.violate('driver-ok-too-early', `status 0x${before.toString(16)}`);
@@ -145,8 +146,7 @@ export class Negotiation {
     }
     this.status = before | added;
     if (value & FEATURES_OK & ~before) {
-      this.events.negotiated(this.refusal);
-      if (this.refusal) this.violate(this.refusal.rule, this.refusal.reason);
+      this.tellNegotiated();
     }
     if (added & DRIVER_OK) this.events.driverOk();
   }
@@ -191,7 +191,7 @@ export class Negotiation {
     this.status = 0;
     this.accepted = 0n;
     this.legacy = undefined;
-    this.refusal = undefined;
+    this.refusals = [];
   }
 
   save(): NegotiationState {
@@ -203,7 +203,7 @@ export class Negotiation {
     this.status = state.status;
     this.accepted = BigInt(`0x${state.accepted}`);
     this.legacy = state.legacy;
-    this.refusal = undefined;
+    this.refusals = [];
   }
 
   /** The bits that a write to the status adds; it can take none away (2.1.1). */
@@ -229,9 +229,13 @@ export class Negotiation {
       this.accepted &= ~refusal.features;
       refusals.push(refusal);
     }
-    this.refusal = refusals.at(0);
-    this.events.negotiated(this.refusal);
-    for (const { rule, reason } of refusals) this.violate(rule, reason);
+    this.refusals = refusals;
+    this.tellNegotiated();
+  }
+
+  private tellNegotiated(): void {
+    this.events.negotiated();
+    for (const { rule, reason } of this.refusals) this.violate(rule, reason);
   }
 
   private refuse(): Refusal | undefined {

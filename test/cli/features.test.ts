@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { featureWishes } from '../../src/cli/featureWishes.js';
+import { checkModern, featureWishes } from '../../src/cli/featureWishes.js';
 import { featureList, type FeatureReport } from '../../src/cli/features.js';
 import { main } from '../../src/cli/main.js';
 import { negotiated } from '../../src/cli/negotiated.js';
@@ -44,6 +44,7 @@ describe('vmq features', () => {
     expect(lines.length).toBe(featureList().length + 2);
     expect(lines.find((line) => line.startsWith('VIRTIO_NET_F_MQ '))).toMatch(/ 22 +yes +VIRTIO_NET_F_CTRL_VQ +5\.1/);
     expect(lines.find((line) => line.startsWith('VIRTIO_F_ACCESS_PLATFORM '))).toMatch(/ 33 +with \+ /);
+    expect(lines.find((line) => line.startsWith('VIRTIO_F_ANY_LAYOUT '))).toMatch(/ 27 +transitional /);
   });
 });
 
@@ -62,6 +63,13 @@ describe('--features', () => {
       VIRTIO_NET_F_MQ: false,
       VIRTIO_NET_F_MTU: false,
     });
+  });
+
+  it('has what only a legacy driver can use for --transitional alone', () => {
+    const wishes = featureWishes('+ANY_LAYOUT');
+    expect(wishes).toEqual({ VIRTIO_F_ANY_LAYOUT: true });
+    expect(() => checkModern(wishes)).toThrow('--features: only cards with --transitional can offer ANY_LAYOUT.');
+    expect(() => checkModern(featureWishes('-ANY_LAYOUT,+MQ'))).not.toThrow();
   });
 });
 
@@ -98,6 +106,23 @@ describe('what became of each feature', () => {
     expect(new PciDriver(parts.machine).negotiate(feature.version1 | feature.multiqueue)).toBe(false);
     expect(report(parts).accepted).toEqual([]);
     expect(reasons(parts).VIRTIO_NET_F_MTU).toMatch(/refused .*: VIRTIO_NET_F_MQ needs VIRTIO_NET_F_CTRL_VQ$/);
+  });
+
+  it('is which of them a legacy driver did not get, and why', () => {
+    const features = feature.mac | feature.multiqueue;
+    const parts = runningCard({ transitional: true }, { legacy: true, features, pairs: 1 });
+    expect(report(parts).accepted.map(({ name }) => name)).toEqual(['VIRTIO_NET_F_MAC']);
+    expect(reasons(parts)).toMatchObject({
+      VIRTIO_NET_F_MQ: 'the card refused what the driver accepted: VIRTIO_NET_F_MQ needs VIRTIO_NET_F_CTRL_VQ',
+      VIRTIO_NET_F_MTU: 'the driver did not take it',
+      VIRTIO_F_ANY_LAYOUT: 'the driver did not take it',
+      VIRTIO_F_VERSION_1: 'not offered',
+    });
+  });
+
+  it('is that a modern driver can not have what is for legacy drivers', () => {
+    expect(reasons(runningCard({ transitional: true })).VIRTIO_F_ANY_LAYOUT).toMatch(/legacy interface only/);
+    expect(reasons(runningCard()).VIRTIO_F_ANY_LAYOUT).toBe('not offered');
   });
 
   it('is that nobody has negotiated', () => {
