@@ -187,6 +187,26 @@ describe('what a guest says through the control queue', () => {
     expect(await ok(`ethtool -i $(basename $(readlink ${folder}/virtio*/net/*/master))`)).toContain('net_failover');
   });
 
+  it('is not there without the control queue, and the guest gets everything', async () => {
+    const port = network.fabric.addPort('plain card');
+    const features = { VIRTIO_NET_F_CTRL_VQ: false };
+    const { device: plain } = await network.guests[1].addCard({ queuePairs: 1, features, port });
+    // An address that the switch has not heard of: it belongs to nobody, and goes to everybody.
+    const unknown = '02:00:00:00:00:55';
+    const outcomes = [plain.mac, unknown, group, broadcast].map((to) => outcome(plain, frameTo({ to, vlan: 5 })));
+    expect(outcomes).toEqual(new Array(4).fill('taken'));
+    expect(plain.announce()).toBe(false);
+  });
+
+  it('leaves the card in doubt what its address is, where the card gave it none', async () => {
+    const port = network.fabric.addPort('card without an address');
+    const features = { VIRTIO_NET_F_MAC: false, VIRTIO_NET_F_CTRL_MAC_ADDR: false };
+    const card = await network.guests[1].addCard({ queuePairs: 1, features, port });
+    const address = (await network.ok(2, `cat /sys/class/net/${card.interfaceName}/address`)).trim();
+    expect(address).not.toBe(card.device.mac);
+    expect([address, group].map((to) => outcome(card.device, frameTo({ to })))).toEqual(['taken', 'multicast']);
+  });
+
   it('takes everything when there are too many addresses, and only these when there are fewer', async () => {
     // While the interface is down Linux only collects them; up, it sends them all in one command.
     await ok(
