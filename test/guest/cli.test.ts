@@ -135,6 +135,24 @@ describe('vmq boot', () => {
     expect(stdout).not.toContain('\x1b');
   });
 
+  it('offers what --features says, and tells what became of it', async () => {
+    const bits = 'cat /sys/class/net/eth0/device/features';
+    const { report } = await bootJson('--guests', '1', '--features', '-mrg_rxbuf,+ACCESS_PLATFORM', ...execs(bits));
+    const [{ offered, accepted, refused }] = report.devices;
+    const access = { name: 'VIRTIO_F_ACCESS_PLATFORM', bit: 33 };
+    expect(offered).toContainEqual(access);
+    expect(accepted).toContainEqual(access);
+    const mergeable = { name: 'VIRTIO_NET_F_MRG_RXBUF', bit: 15 };
+    expect(offered).not.toContainEqual(mergeable);
+    expect(refused).toContainEqual({ ...mergeable, reason: 'not offered' });
+    // Debian's 6.1 kernel came before it.
+    const late = { name: 'VIRTIO_NET_F_DEVICE_STATS', bit: 50 };
+    expect(offered).toContainEqual(late);
+    expect(refused).toContainEqual({ ...late, reason: 'the driver did not take it' });
+    const inGuest = Array.from(report.runs[0].stdout.trim()).flatMap((set, bit) => (set === '1' ? [bit] : []));
+    expect(accepted.map(({ bit }) => bit)).toEqual(inGuest);
+  });
+
   it('gives the kernel its parameters, and the cards their MTU and number of pairs', async () => {
     const { status, report } = await bootJson(
       ...['--guests', '1', '--queues', '2', '--mtu', '1400', '--append', 'pci=nomsi', '--memory', '192'],
