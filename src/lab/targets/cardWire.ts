@@ -1,4 +1,5 @@
-import { allOffloads, connect, Frame, gsoType, Sent, type Port } from '../../net/index.js';
+import { allOffloads, connect, Frame, gsoType, neededOffloads, Sent, type Port } from '../../net/index.js';
+import { Segments } from '../../net/link/segments.js';
 import type { Offload, Wire, WireFrame } from './target.js';
 
 /** The other end of a link to one of our cards. It takes every frame, and keeps what the card has no room for. */
@@ -6,7 +7,8 @@ export class CardWire implements Wire {
   private readonly card: Port;
   private readonly frame = new Frame();
   private taken: WireFrame[] = [];
-  private waiting: { bytes: Uint8Array; lane: number }[] = [];
+  private readonly segments = new Segments();
+  private waiting: { frame: WireFrame; lane: number }[] = [];
 
   constructor(card: Port) {
     this.card = card;
@@ -14,7 +16,13 @@ export class CardWire implements Wire {
   }
 
   send(...frames: readonly Uint8Array[]): Promise<void> {
-    for (const bytes of frames) this.pass(bytes, this.card.steer(this.describe(bytes)));
+    return this.sendOffloaded(...frames.map((bytes) => ({ bytes })));
+  }
+
+  sendOffloaded(...frames: readonly WireFrame[]): Promise<void> {
+    for (const frame of frames.flatMap((frame) => this.finished(frame))) {
+      this.pass(frame, this.card.steer(this.describe(frame)));
+    }
     this.card.flush();
     return Promise.resolve();
   }
@@ -40,21 +48,35 @@ export class CardWire implements Wire {
       room: () => {
         const waiting = this.waiting;
         this.waiting = [];
-        for (const { bytes, lane } of waiting) this.pass(bytes, lane);
+        for (const { frame, lane } of waiting) this.pass(frame, lane);
         this.card.flush();
       },
       attach: () => undefined,
     };
   }
 
-  /** Nobody overtakes a frame that waits. */
-  private pass(bytes: Uint8Array, lane: number): void {
-    const blocked = this.waiting.some((other) => other.lane === lane);
-    if (blocked || this.card.send(this.describe(bytes), lane) === Sent.full) this.waiting.push({ bytes, lane });
+  /** The frame as the card takes it: as it is, or what software makes of it. */
+  private finished(frame: WireFrame): WireFrame[] {
+    const { offloads } = this.card;
+    const whole = this.describe(frame);
+    if ((neededOffloads(whole) & ~offloads) === 0) return [frame];
+    if (!this.segments.start(whole, offloads)) throw new RangeError('the offload does not fit the frame');
+    const parts: WireFrame[] = [];
+    for (let part = this.segments.next(); part; part = this.segments.next()) parts.push(wireFrame(part));
+    return parts;
   }
 
-  private describe(bytes: Uint8Array): Frame {
-    return this.frame.start(0).add(bytes, 0, bytes.length);
+  /** Nobody overtakes a frame that waits. */
+  private pass(frame: WireFrame, lane: number): void {
+    const blocked = this.waiting.some((other) => other.lane === lane);
+    if (blocked || this.card.send(this.describe(frame), lane) === Sent.full) this.waiting.push({ frame, lane });
+  }
+
+  private describe({ bytes, offload }: WireFrame): Frame {
+    const frame = this.frame.start(0).add(bytes, 0, bytes.length);
+    if (!offload) return frame;
+    const { needsChecksum, checksumStart, checksumOffset, gsoType: gso, gsoSize, ecn: gsoEcn } = offload;
+    return Object.assign(frame, { needsChecksum, checksumStart, checksumOffset, gso, gsoSize, gsoEcn });
   }
 }
 

@@ -25,6 +25,11 @@ export interface Offload {
 export interface Wire {
   /** Sends frames to the card, in this order. */
   send(...frames: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Sends frames to the card of which some work is left to the receiver; what the card does not take as it is is finished
+   * before, as a network does. Undefined where the wire can only carry bytes.
+   */
+  sendOffloaded?(...frames: readonly WireFrame[]): Promise<void>;
   /** The frames that came from the card since the last time. */
   take(): Promise<WireFrame[]>;
 }

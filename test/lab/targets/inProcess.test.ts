@@ -17,6 +17,7 @@ describe('our card without an emulator', () => {
       'checksum offload',
       'segmentation offload',
       'receive offloads',
+      'large packets received',
       'notification coalescing',
       'link status',
       'masked vectors',

@@ -260,6 +260,41 @@ export const operations = {
     },
   },
 
+  'large packets received': {
+    needs: ['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_CTRL_GUEST_OFFLOADS', 'VIRTIO_NET_F_MRG_RXBUF'],
+    run: async (driver, target) => {
+      const sent = payload(9000);
+      const { bytes, checksumStart, checksumOffset, payloadStart } = addressed(
+        buildPacket({ version: 4, transport: 'tcp', payload: sent }),
+        macOf(driver),
+        peer,
+      );
+      const offload = {
+        needsChecksum: true,
+        checksumStart,
+        checksumOffset,
+        gsoType: gso.tcp4,
+        gsoSize: 1000,
+        ecn: false,
+      };
+      await target.wire.sendOffloaded!({ bytes, offload });
+      const [{ header, frame }] = await driver.packets(1);
+      expectFrames([frame], [bytes]);
+      expect(header).toMatchObject({
+        flags: headerFlag.needsChecksum,
+        gsoType: gso.tcp4,
+        gsoSize: 1000,
+        checksumStart,
+        checksumOffset,
+      });
+      await driver.command(commands.setGuestOffloads(0n));
+      await target.wire.sendOffloaded!({ bytes, offload });
+      const segments = await driver.packets(9);
+      expect(segments.map((packet) => packet.frame.length)).toEqual(new Array(9).fill(payloadStart + 1000));
+      expect(segments.flatMap((packet) => receiveTransport(receiveIp(packet.frame)).payload)).toEqual([...sent]);
+    },
+  },
+
   'reset of a queue': {
     needs: ['VIRTIO_F_RING_RESET'],
     run: async (driver, target) => {
