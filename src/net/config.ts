@@ -1,7 +1,10 @@
-import type { Features } from '../virtio/features.js';
+import { hasFeature, type Features } from '../virtio/features.js';
 import { RegisterBlock, type AccessWidth } from '../virtio/registers.js';
-import { announceFeatures } from './features.js';
+import { announceFeatures, VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_RSS } from './features.js';
+import { longestKey } from './hash/toeplitz.js';
+import { supportedHashTypes, supportedTunnelTypes } from './hash/types.js';
 import { macBytes } from './mac.js';
+import { longestTable } from './rss.js';
 
 /** Bits of the status field (virtio 5.1.4). */
 const status = { linkUp: 1, announce: 2 } as const;
@@ -24,6 +27,8 @@ export interface ConfigSettings {
   /** In Mbit/s. */
   readonly speed: number | 'unknown';
   readonly duplex: Duplex;
+  /** What is offered. */
+  readonly features: Features;
 }
 
 export interface NetConfigState {
@@ -40,8 +45,10 @@ export class NetConfig {
   /** The driver is asked to tell the network where the guest is (virtio 5.1.6.5.4). */
   announce = false;
 
-  constructor({ queuePairs, mtu, speed, duplex }: ConfigSettings) {
-    this.block = new RegisterBlock(20, [
+  constructor({ queuePairs, mtu, speed, duplex, features }: ConfigSettings) {
+    const ifOffered = (feature: Features, value: number): number => (hasFeature(features, feature) ? value : 0);
+    const anyHash = VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT;
+    this.block = new RegisterBlock(28, [
       ...Array.from(this.mac, (_, index) => ({
         name: `mac.${index}`,
         offset: index,
@@ -53,6 +60,20 @@ export class NetConfig {
       { name: 'mtu', offset: 10, width: 2, reset: mtu },
       { name: 'speed', offset: 12, width: 4, reset: speed === 'unknown' ? unknown.speed : speed },
       { name: 'duplex', offset: 16, width: 1, reset: duplexValues[duplex] },
+      { name: 'rssMaxKeySize', offset: 17, width: 1, reset: ifOffered(anyHash, longestKey) },
+      {
+        name: 'rssMaxIndirectionTableLength',
+        offset: 18,
+        width: 2,
+        reset: ifOffered(VIRTIO_NET_F_RSS, longestTable),
+      },
+      { name: 'supportedHashTypes', offset: 20, width: 4, reset: ifOffered(anyHash, supportedHashTypes) },
+      {
+        name: 'supportedTunnelTypes',
+        offset: 24,
+        width: 4,
+        reset: ifOffered(VIRTIO_NET_F_HASH_TUNNEL, supportedTunnelTypes),
+      },
     ]);
   }
 

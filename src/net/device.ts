@@ -11,29 +11,25 @@ import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { ReceiveFilter } from './filter.js';
 import {
+  anyMultiqueue,
   netFeatures,
   VIRTIO_NET_F_CTRL_MAC_ADDR,
-  VIRTIO_NET_F_MQ,
   VIRTIO_NET_F_MRG_RXBUF,
   VIRTIO_NET_F_MTU,
 } from './features.js';
-import { typeOffset } from './link/ethernet.js';
 import { GuestOffloads } from './guestOffloads.js';
 import { PacketHeader } from './header.js';
 import { ethernetHeaderBytes, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
-import { wireLength } from './link/transport.js';
+import { wirePayload } from './link/transport.js';
 import { formatMac } from './mac.js';
+import { Multiqueue } from './multiqueue.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
 import { ReceiveLane } from './receive.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
 import { DeviceStatistics } from './statistics.js';
-import { AutomaticSteering } from './steering.js';
 import { TransmitLane, type HeldState, type TransmitCard } from './transmit.js';
-
-/** Length of the type field of an Ethernet header. */
-const typeBytes = 2;
 
 /**
  * A multiqueue virtio network card (virtio 5.1): the device of a transport, and a port of the fabric. Receive and transmit
@@ -56,18 +52,17 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   readonly onQueuePairs = new Signal<number>();
   readonly coalescing: NotificationCoalescing;
   readonly statistics: DeviceStatistics;
+  readonly multiqueue: Multiqueue;
   onFault: (fault: DriverFault, needsReset: boolean) => void = () => undefined;
   onConfigChange: (byDriver: boolean) => void = () => undefined;
 
   private readonly settings: NetSettings;
   private readonly clock: Clock;
   private readonly config: NetConfig;
-  private readonly steering = new AutomaticSteering();
   private peer: Port | undefined;
   private active: Activation | undefined;
   /** The driver broke a rule: nothing goes in or out until it resets the card. */
   private failed = false;
-  private pairs = 1;
   private readonly receivers: (ReceiveLane | undefined)[];
   private readonly transmitters: (TransmitLane | undefined)[];
   private control: ControlQueue | undefined;
@@ -96,6 +91,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
     this.deadline = new HoldDeadline(clock, this.settings.deadline, this.transmitters);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
+    this.multiqueue = new Multiqueue({
+      count: queuePairs,
+      canReceive: (pair) => this.active?.queues[2 * pair] !== undefined,
+      change: (change) => this.changePairs(change),
+    });
     this.config = new NetConfig(this.settings);
     this.config.mac.set(mac);
     this.filter = new ReceiveFilter(this.config.mac);
@@ -111,9 +111,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     return this.settings.queuePairs;
   }
 
-  /** The pairs in use, which the driver sets with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
+  /** The pairs in use, as the driver said last. */
   get lanes(): number {
-    return this.pairs;
+    return this.multiqueue.pairs;
   }
 
   get offloads(): number {
@@ -222,8 +222,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.received.length = 0;
     this.restoredHeld = [];
     this.guestOffloads.reset();
-    this.pairs = 1;
-    this.steering.reset();
+    this.multiqueue.reset();
     this.coalescing.reset();
     this.filter.reset();
     this.config.announce = false;
@@ -239,12 +238,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   steer(frame: Frame): number {
-    return this.steering.choose(frame, this.pairs);
+    return this.multiqueue.steering.choose(frame);
   }
 
   send(frame: Frame, lane: number): Sent {
     // A frame that waited may come for a pair that is not in use any more.
-    const pair = lane < this.pairs ? lane : this.steer(frame);
+    const pair = this.multiqueue.steering.uses(lane) ? lane : this.steer(frame);
     const receiver = this.receivers[pair];
     // What the guest does not want is not lost, whatever else stands against it.
     if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
@@ -270,12 +269,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   save(): NetDeviceState {
     return {
       version: stateVersion,
-      pairs: this.pairs,
+      multiqueue: this.multiqueue.save(),
       config: this.config.save(),
       filter: this.filter.save(),
       counters: this.counters.map(copyCounters),
       held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
-      flows: this.steering.save(),
       coalescing: this.coalescing.save(),
       statistics: this.statistics.save(),
       failed: this.failed,
@@ -288,9 +286,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.forget();
     this.config.restore(state.config);
     this.filter.restore(state.filter);
-    this.pairs = state.pairs;
+    this.multiqueue.restore(state.multiqueue);
     this.restoredHeld = state.held;
-    this.steering.restore(state.flows);
     this.coalescing.restore(state.coalescing);
     this.statistics.restore(state.statistics);
     this.failed = state.failed;
@@ -300,14 +297,14 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** The control queue stands behind all pairs, or behind the first where the driver knows of no other (5.1.2). */
   private get controlIndex(): number {
-    const multiqueue = !this.active || hasFeature(this.active.features, VIRTIO_NET_F_MQ);
+    const multiqueue = !this.active || hasFeature(this.active.features, anyMultiqueue);
     return multiqueue ? 2 * this.maxQueuePairs : 2;
   }
 
   /** Puts to work a queue that was not yet. */
   private takeQueue(index: number, queue: ActiveQueue): void {
     const { memory, features } = this.active!;
-    const header = (this.header ??= new PacketHeader(features));
+    const header = (this.header ??= new PacketHeader(features, this.multiqueue.hash));
     const pair = index >>> 1;
     // Without multiqueue there is none behind the control queue.
     if (index > this.controlIndex) return;
@@ -346,13 +343,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.invite();
   }
 
-  /** VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. What was sent on pairs that go out of use goes out first. */
-  setQueuePairs(pairs: number): boolean {
-    if (pairs < 1 || pairs > this.maxQueuePairs) return false;
+  /** What was sent on pairs that go out of use goes out first. */
+  private changePairs(change: () => void): void {
     this.work();
-    this.pairs = pairs;
-    this.onQueuePairs.emit(pairs);
-    return true;
+    change();
+    this.onQueuePairs.emit(this.lanes);
   }
 
   /** VIRTIO_NET_CTRL_MAC_ADDR_SET. */
@@ -375,8 +370,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
    * use; such a packet is reported, but not lost.
    */
   private transmit(pair: number): void {
-    if (pair >= this.pairs) {
-      const detail = `packets on pair ${pair} with ${this.pairs} in use`;
+    const { transmitPairs } = this.multiqueue;
+    if (pair >= transmitPairs) {
+      const detail = `packets on pair ${pair} with ${transmitPairs} in use`;
       this.onFault(new DriverFault('transmit-unused-pair', detail, 2 * pair + 1), false);
     }
     this.work(pair);
@@ -447,7 +443,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const { peer } = this;
     if (!this.config.linkUp) return 'linkDown';
     if (!peer) return 'unconnected';
-    if (!again) this.steering.learn(frame, frame.lane);
+    if (!again) this.multiqueue.steering.learn(frame, frame.lane);
     return peer.send(frame, peer.steer(frame));
   }
 
@@ -459,9 +455,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (frame.length < ethernetHeaderBytes) return 'runt';
     if (neededOffloads(frame) & ~this.offloads) return 'offload';
     if (!hasFeature(this.active.features, VIRTIO_NET_F_MTU)) return undefined;
-    // The MTU counts neither the Ethernet header nor the VLAN tags in it.
-    const payload = wireLength(frame) - typeOffset(frame.head()) - typeBytes;
-    return payload > this.settings.mtu ? 'tooLong' : undefined;
+    return wirePayload(frame) > this.settings.mtu ? 'tooLong' : undefined;
   }
 
   private drop(pair: number, reason: DropReason): Sent {

@@ -5,6 +5,8 @@ const checksum = [['VIRTIO_NET_F_CSUM']] as const;
 const guestChecksum = [['VIRTIO_NET_F_GUEST_CSUM']] as const;
 const hostTso = [['VIRTIO_NET_F_HOST_TSO4', 'VIRTIO_NET_F_HOST_TSO6']] as const;
 const guestTso = [['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_GUEST_TSO6']] as const;
+/** Something that takes a hash. */
+const hash = ['VIRTIO_NET_F_RSS', 'VIRTIO_NET_F_HASH_REPORT'] as const;
 
 /** What this network card knows, by bit (virtio 5.1.3), with what each feature requires (5.1.3.1). */
 export const netFeatures = [
@@ -37,12 +39,16 @@ export const netFeatures = [
   { name: 'VIRTIO_NET_F_MQ', bit: 22, dependsOn: controlQueue, spec: '5.1.6.5.6' },
   { name: 'VIRTIO_NET_F_CTRL_MAC_ADDR', bit: 23, dependsOn: controlQueue, spec: '5.1.6.5.2' },
   { name: 'VIRTIO_NET_F_DEVICE_STATS', bit: 50, dependsOn: controlQueue, spec: '1.4: 5.1.6.5.11' },
+  { name: 'VIRTIO_NET_F_HASH_TUNNEL', bit: 51, dependsOn: [...controlQueue, hash], spec: '5.1.6.4.4' },
   { name: 'VIRTIO_NET_F_VQ_NOTF_COAL', bit: 52, dependsOn: controlQueue, spec: '5.1.6.5.9' },
   { name: 'VIRTIO_NET_F_NOTF_COAL', bit: 53, dependsOn: controlQueue, spec: '5.1.6.5.9' },
   { name: 'VIRTIO_NET_F_GUEST_USO4', bit: 54, dependsOn: guestChecksum, spec: '5.1.6.4' },
   { name: 'VIRTIO_NET_F_GUEST_USO6', bit: 55, dependsOn: guestChecksum, spec: '5.1.6.4' },
   { name: 'VIRTIO_NET_F_HOST_USO', bit: 56, dependsOn: checksum, spec: '5.1.6.2' },
+  // Without a control queue the driver should not accept it (5.1.4.2), and could not say what to report.
+  { name: 'VIRTIO_NET_F_HASH_REPORT', bit: 57, dependsOn: controlQueue, spec: '5.1.6.4.3, 5.1.6.4.5' },
   { name: 'VIRTIO_NET_F_GUEST_HDRLEN', bit: 59, dependsOn: [], spec: '5.1.6.2' },
+  { name: 'VIRTIO_NET_F_RSS', bit: 60, dependsOn: controlQueue, spec: '5.1.6.5.7' },
   {
     name: 'VIRTIO_NET_F_RSC_EXT',
     bit: 61,
@@ -84,9 +90,14 @@ export const announceFeatures: Features = VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUE
 export const VIRTIO_NET_F_MQ: Features = 1n << 22n;
 export const VIRTIO_NET_F_CTRL_MAC_ADDR: Features = 1n << 23n;
 export const VIRTIO_NET_F_DEVICE_STATS: Features = 1n << 50n;
+export const VIRTIO_NET_F_HASH_TUNNEL: Features = 1n << 51n;
 export const VIRTIO_NET_F_VQ_NOTF_COAL: Features = 1n << 52n;
 export const VIRTIO_NET_F_NOTF_COAL: Features = 1n << 53n;
 export const VIRTIO_NET_F_GUEST_USO4: Features = 1n << 54n;
 export const VIRTIO_NET_F_GUEST_USO6: Features = 1n << 55n;
 export const VIRTIO_NET_F_HOST_USO: Features = 1n << 56n;
+export const VIRTIO_NET_F_HASH_REPORT: Features = 1n << 57n;
+export const VIRTIO_NET_F_RSS: Features = 1n << 60n;
+/** Either lets the driver use more pairs than the first. */
+export const anyMultiqueue: Features = VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS;
 export const VIRTIO_NET_F_RSC_EXT: Features = 1n << 61n;

@@ -1,5 +1,6 @@
 import { hasFeature, VIRTIO_F_VERSION_1, type Features } from '../virtio/features.js';
-import { VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_RSC_EXT } from './features.js';
+import { VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_RSC_EXT } from './features.js';
+import type { ReceiveHash } from './hash/receiveHash.js';
 import { gsoType, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
 import { headersEnd } from './link/transport.js';
@@ -14,6 +15,8 @@ const field = {
   checksumStart: 6,
   checksumOffset: 8,
   numBuffers: 10,
+  hashValue: 12,
+  hashReport: 16,
 } as const;
 
 /** Bits of `flags`; others mean nothing to this card and are not looked at (5.1.6.2.2). */
@@ -40,8 +43,11 @@ export class PacketHeader {
   private readonly allowed: number;
   /** VIRTIO_NET_F_RSC_EXT: the driver wants to know of how many segments a packet is. */
   private readonly countsSegments: boolean;
+  private readonly hash: ReceiveHash | undefined;
 
-  constructor(features: Features) {
+  /** @param hash what is reported of packets with VIRTIO_NET_F_HASH_REPORT */
+  constructor(features: Features, hash: ReceiveHash) {
+    this.hash = hasFeature(features, VIRTIO_NET_F_HASH_REPORT) ? hash : undefined;
     this.bytes = new Uint8Array(headerBytes(features));
     this.allowed = offloadsOf(features, transmitOffloads);
     this.countsSegments = hasFeature(features, VIRTIO_NET_F_RSC_EXT);
@@ -71,6 +77,7 @@ export class PacketHeader {
     const { bytes } = this;
     bytes.fill(0);
     if (bytes.length > field.numBuffers) this.set(field.numBuffers, buffers);
+    this.writeHash(frame);
     if (!frame.needsChecksum) return;
     bytes[field.flags] = flag.needsChecksum;
     this.set(field.checksumStart, frame.checksumStart);
@@ -96,6 +103,15 @@ export class PacketHeader {
     return wrong === undefined ? undefined : { notNegotiated: false, detail: wrong };
   }
 
+  /** 5.1.6.4.5. */
+  private writeHash(frame: Frame): void {
+    if (!this.hash) return;
+    this.hash.find(frame);
+    this.set(field.hashValue, frame.hash);
+    this.set(field.hashValue + 2, frame.hash >>> 16);
+    this.set(field.hashReport, frame.hashReport);
+  }
+
   private get(at: number): number {
     return this.bytes[at] | (this.bytes[at + 1] << 8);
   }
@@ -106,8 +122,9 @@ export class PacketHeader {
   }
 }
 
-/** A legacy driver knows `num_buffers` only where it accepted mergeable receive buffers (5.1.6.1). */
+/** Length of the header; a legacy driver knows `num_buffers` only where it accepted mergeable receive buffers (5.1.6.1). */
 function headerBytes(features: Features): number {
+  if (hasFeature(features, VIRTIO_NET_F_HASH_REPORT)) return 20;
   return hasFeature(features, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF) ? 12 : field.numBuffers;
 }
 

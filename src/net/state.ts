@@ -3,6 +3,7 @@ import type { NetConfigState } from './config.js';
 import type { FilterState } from './filter.js';
 import type { LaneCounters } from './link/counters.js';
 import type { StatisticsState } from './statistics.js';
+import type { MultiqueueState } from './multiqueue.js';
 import type { HeldState } from './transmit.js';
 
 export const stateVersion = 2;
@@ -10,16 +11,13 @@ export const stateVersion = 2;
 /** Everything that the card keeps beside its queues, as one plain object. */
 export interface NetDeviceState {
   version: number;
-  /** Pairs in use. */
-  pairs: number;
+  multiqueue: MultiqueueState;
   config: NetConfigState;
   filter: FilterState;
   /** By pair. */
   counters: LaneCounters[];
   /** By pair: the packets that were taken to transmit, but found no room yet. */
   held: HeldState[][];
-  /** Flows that the guest sent on, as pairs of a flow's place in the table and its queue pair. */
-  flows: [entry: number, pair: number][];
   coalescing: CoalescingState;
   statistics: StatisticsState;
   /** The driver broke a rule and has not reset the card since. */

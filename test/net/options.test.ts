@@ -72,8 +72,9 @@ describe('the options of a card', () => {
 
   it('can not leave out what another offered feature requires (2.2.2)', () => {
     const { offeredFeatures } = card({ features: { VIRTIO_NET_F_CTRL_VQ: false } });
-    const { multiqueue, controlMac, receiveModes, extraReceiveModes, vlans, announce } = feature;
-    expect(offeredFeatures & (multiqueue | controlMac | receiveModes | extraReceiveModes | vlans | announce)).toBe(0n);
+    const { multiqueue, controlMac, receiveModes, extraReceiveModes, vlans, announce, rss, hashTunnel } = feature;
+    const some = multiqueue | controlMac | receiveModes | extraReceiveModes | vlans | announce | rss | hashTunnel;
+    expect(offeredFeatures & some).toBe(0n);
   });
 });
 
@@ -104,12 +105,15 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_MQ: 22,
       VIRTIO_NET_F_CTRL_MAC_ADDR: 23,
       VIRTIO_NET_F_DEVICE_STATS: 50,
+      VIRTIO_NET_F_HASH_TUNNEL: 51,
       VIRTIO_NET_F_VQ_NOTF_COAL: 52,
       VIRTIO_NET_F_NOTF_COAL: 53,
       VIRTIO_NET_F_GUEST_USO4: 54,
       VIRTIO_NET_F_GUEST_USO6: 55,
       VIRTIO_NET_F_HOST_USO: 56,
+      VIRTIO_NET_F_HASH_REPORT: 57,
       VIRTIO_NET_F_GUEST_HDRLEN: 59,
+      VIRTIO_NET_F_RSS: 60,
       VIRTIO_NET_F_RSC_EXT: 61,
       VIRTIO_NET_F_STANDBY: 62,
       VIRTIO_NET_F_SPEED_DUPLEX: 63,

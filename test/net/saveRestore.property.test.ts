@@ -7,6 +7,7 @@ import { ManualClock } from '../../src/virtio/clock.js';
 import { flowFrame, plainFrame, reversed, type Flow } from '../support/frames.js';
 import { feature, NetDriver, newCard } from '../support/netDriver.js';
 import { commandBit } from '../support/pciDriver.js';
+import { hashTunnel, rssCommand, rssConfig } from '../support/rssCommands.js';
 
 const queuePairs = 2;
 const options = { mac: '52:54:00:12:34:56', queuePairs, queueSize: 16, deadline: 1000 };
@@ -18,6 +19,7 @@ type Step =
   | { do: 'arrive'; seeds: number[]; flush: boolean }
   | { do: 'wire'; room: boolean }
   | { do: 'pairs'; pairs: number }
+  | { do: 'rss'; table: readonly number[]; unclassified: number; pairs: number; key: number[]; tunnels: number }
   | { do: 'mac'; mac: number[] }
   | { do: 'coalesce'; queue: number; packets: number; milliseconds: number }
   | { do: 'filter'; command: readonly [kind: number, command: number, data: number[]] }
@@ -57,12 +59,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('give' as const),
       pair,
-      sizes: fc.array(fc.integer({ min: 12, max: 150 }), { minLength: 1, maxLength: 5 }),
+      sizes: fc.array(fc.integer({ min: 20, max: 150 }), { minLength: 1, maxLength: 5 }),
     }),
   },
   { weight: 40, arbitrary: fc.record({ do: fc.constant('arrive' as const), seeds, flush: fc.boolean() }) },
   { weight: 20, arbitrary: fc.record({ do: fc.constant('wire' as const), room: fc.boolean() }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('pairs' as const), pairs: fc.nat(queuePairs + 1) }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('rss' as const),
+      table: fc.constantFrom([0], [1], [0, 1], [1, 0, 0, 0], [0, 2], [0, 1, 0]),
+      unclassified: pair,
+      pairs: fc.nat(queuePairs),
+      key: fc.array(fc.nat(255), { maxLength: 40 }),
+      tunnels: fc.nat(0x1ff),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -128,7 +141,10 @@ class Run {
       parts.wire.answer = step.room ? Sent.taken : Sent.full;
       if (step.room) parts.wire.tellRoom();
     } else if (step.do === 'pairs') this.command(4, 0, [step.pairs, 0]);
-    else if (step.do === 'mac') this.command(1, 1, step.mac);
+    else if (step.do === 'rss') {
+      this.command(...rssCommand.rss, rssConfig({ ...step, transmitPairs: step.pairs }));
+      this.command(...rssCommand.tunnel, hashTunnel(step.tunnels));
+    } else if (step.do === 'mac') this.command(1, 1, step.mac);
     else if (step.do === 'filter') this.command(...step.command);
     else if (step.do === 'announce') this.answers.push(card.announce());
     else if (step.do === 'coalesce') this.coalesce(step.queue, step.packets, step.milliseconds);

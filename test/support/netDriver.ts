@@ -34,8 +34,11 @@ export const feature = {
   multiqueue: 1n << 22n,
   controlMac: 1n << 23n,
   statistics: 1n << 50n,
+  hashTunnel: 1n << 51n,
   queueCoalescing: 1n << 52n,
   coalescing: 1n << 53n,
+  hashReport: 1n << 57n,
+  rss: 1n << 60n,
   indirect: 1n << 28n,
   eventIndex: 1n << 29n,
   version1: 1n << 32n,
@@ -46,7 +49,7 @@ export const feature = {
   orderPlatform: 1n << 36n,
 } as const;
 
-/** Length of struct virtio_net_hdr (virtio 5.1.6), but for legacy drivers. */
+/** Length of struct virtio_net_hdr (virtio 5.1.6), but for legacy drivers and with VIRTIO_NET_F_HASH_REPORT. */
 export const headerBytes = 12;
 
 /** Memory that is so small that a look at all of it after each access costs little, in bytes. */
@@ -79,7 +82,7 @@ export function newCard(options: CardOptions = {}) {
 export type Card = ReturnType<typeof newCard>;
 
 export interface DriverOptions {
-  /** Features to accept beside those that every driver does; all that is offered when left out. */
+  /** Features to accept; all that is offered but VIRTIO_NET_F_HASH_REPORT when left out. */
   readonly features?: bigint;
   /** Use INTx instead of MSI-X. */
   readonly intx?: boolean;
@@ -103,9 +106,9 @@ export class NetDriver {
   constructor(machine: TestMachine, options: DriverOptions = {}) {
     this.pci = options.legacy ? new LegacyDriver(machine) : new PciDriver(machine);
     const { pci } = this;
-    const features = options.features ?? pci.offered();
+    const features = options.features ?? pci.offered() & ~feature.hashReport;
     if (!pci.negotiate(features)) throw new Error(`the device refuses features 0x${features.toString(16)}`);
-    this.maxPairs = this.has(feature.multiqueue) ? pci.readDevice(8, 2) : 1;
+    this.maxPairs = this.has(feature.multiqueue | feature.rss) ? pci.readDevice(8, 2) : 1;
     this.msix = options.intx ? undefined : new MsixDriver(pci).enable();
     if (this.msix) pci.set('configMsixVector', 0);
     const pairs = options.pairs ?? this.maxPairs;
@@ -122,6 +125,7 @@ export class NetDriver {
 
   /** A legacy header has num_buffers only with mergeable buffers (virtio 5.1.6.1). */
   get headerBytes(): number {
+    if (this.has(feature.hashReport)) return headerBytes + 8;
     return this.has(feature.version1 | feature.mergeable) ? headerBytes : 10;
   }
 
@@ -159,8 +163,8 @@ export class NetDriver {
       const parts = used.splice(0, numBuffers).map(({ bytes }) => bytes);
       const all = Uint8Array.from(parts.flatMap((bytes) => [...bytes]));
       packets.push({
-        header: all.subarray(0, headerBytes),
-        frame: all.subarray(headerBytes),
+        header: all.subarray(0, this.headerBytes),
+        frame: all.subarray(this.headerBytes),
         lengths: parts.map((bytes) => bytes.length),
       });
     }
@@ -182,7 +186,7 @@ export class NetDriver {
     const { headerBytes } = this;
     const packet = new Uint8Array(headerBytes + frame.length);
     if (header) packet.set(header);
-    packet.set(frame, headerBytes);
+    packet.set(frame, this.headerBytes);
     return this.queueBytes(2 * pair + 1, packet, cuts) !== undefined;
   }
 

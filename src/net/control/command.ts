@@ -2,6 +2,7 @@ import type { Features } from '../../virtio/features.js';
 import type { NotificationCoalescing } from '../coalescing.js';
 import type { ReceiveFilter } from '../filter.js';
 import type { GuestOffloads } from '../guestOffloads.js';
+import type { Multiqueue } from '../multiqueue.js';
 import type { DeviceStatistics } from '../statistics.js';
 
 /** What a driver commands through the control queue: the card, seen from there. */
@@ -9,9 +10,8 @@ export interface ControlledCard {
   readonly coalescing: NotificationCoalescing;
   readonly filter: ReceiveFilter;
   readonly guestOffloads: GuestOffloads;
+  readonly multiqueue: Multiqueue;
   readonly statistics: DeviceStatistics;
-  /** Answers false for a number of pairs that the card does not have. */
-  setQueuePairs(pairs: number): boolean;
   setMac(mac: Uint8Array): boolean;
   /** The driver has seen that it is asked to announce the guest. */
   announced(): boolean;

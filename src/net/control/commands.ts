@@ -2,6 +2,7 @@ import { announceCommands } from './announce.js';
 import { coalescingCommands } from './coalescing.js';
 import type { Command } from './command.js';
 import { guestOffloadsCommands } from './guestOffloads.js';
+import { hashTunnelCommands } from './hashTunnel.js';
 import { macAddressCommands } from './macAddress.js';
 import { multiqueueCommands } from './multiqueue.js';
 import { receiveModeCommands } from './receiveMode.js';
@@ -18,6 +19,7 @@ const classes = [
   multiqueueCommands,
   guestOffloadsCommands,
   coalescingCommands,
+  hashTunnelCommands,
   statisticsCommands,
 ];
 

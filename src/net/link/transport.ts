@@ -1,9 +1,12 @@
+import { typeOffset } from './ethernet.js';
 import { gsoType, type Frame } from './frame.js';
 import { fragmentHeaderBytes, versionOf } from './ipHeader.js';
 
 /** Where the length of a TCP header stands in it, in words of 32 bits in the upper half of the byte (RFC 9293, 3.1). */
 const dataOffset = 12;
 const udpHeaderBytes = 8;
+/** Length of the type field of an Ethernet header. */
+const typeBytes = 2;
 
 /**
  * Where the headers of a frame that is to be segmented end, transport header and all, in bytes from its start; 0 when it
@@ -27,4 +30,9 @@ export function wireLength(frame: Frame): number {
 function fragmentLength(frame: Frame): number {
   if (frame.length <= frame.checksumStart + frame.gsoSize) return frame.length;
   return frame.checksumStart + frame.gsoSize + (versionOf(frame) === 6 ? fragmentHeaderBytes : 0);
+}
+
+/** What of that an MTU counts: neither the Ethernet header nor the VLAN tags in it. */
+export function wirePayload(frame: Frame): number {
+  return wireLength(frame) - typeOffset(frame.head()) - typeBytes;
 }
