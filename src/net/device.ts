@@ -148,6 +148,28 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     return true;
   }
 
+  /** Makes the card need a reset, as if it had failed (virtio 2.1.2). The reason is for people, in `onFault`. */
+  fail(reason: string): void {
+    this.guard(() => {
+      throw new DriverFault('device-failure', reason);
+    });
+  }
+
+  /**
+   * Takes no more packets from the transmit queue of a pair, as a card that hangs, until the answered function is called
+   * or the driver resets the card.
+   * @throws RangeError when the driver has no such queue
+   */
+  stall(pair: number): () => void {
+    const transmitter = this.transmitters[pair];
+    if (!transmitter) throw new RangeError(`the driver has no transmit queue of pair ${pair}`);
+    transmitter.stalled = true;
+    return () => {
+      transmitter.stalled = false;
+      this.guard(() => this.work());
+    };
+  }
+
   queueName(index: number): string {
     if (index === this.controlIndex) return 'control';
     return `${index % 2 === 0 ? 'input' : 'output'}.${index >>> 1}`;

@@ -1,3 +1,4 @@
+export { announceGuest } from './announce.js';
 export { NetDevice } from './device.js';
 export { netFeatures, type NetFeatureName } from './features.js';
 export type { NetDeviceOptions } from './options.js';

@@ -52,6 +52,8 @@ export class TransmitLane {
   private readonly violation: (fault: DriverFault) => void;
   private readonly frame = new Frame();
   private readonly held: Held[] = [];
+  /** Nothing is taken from the queue, nor tried again. */
+  stalled = false;
   private roomCame = false;
   /** Packets whose buffers were given back and not shown to the driver yet. */
   private fresh = 0;
@@ -96,6 +98,7 @@ export class TransmitLane {
 
   /** Sends what the driver made available. @throws DriverFault */
   transmit(now: number): void {
+    if (this.stalled) return;
     for (;;) {
       this.retry(now);
       const chain = this.queue.next();

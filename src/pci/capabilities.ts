@@ -39,7 +39,7 @@ export function capabilityRegisters(
 ): Register[] {
   const { common, notify, isr, device, pci } = configType;
   return link([
-    msix(bar, vectors, hooks),
+    ...(vectors > 0 ? [msix(bar, vectors, hooks)] : []),
     virtio('common', common, bar, layout.commonOffset, layout.commonBytes),
     virtio('notify', notify, bar, layout.notifyOffset, queues * layout.notifyMultiplier, [
       readOnly('multiplier', 16, 4, layout.notifyMultiplier),

@@ -5,6 +5,8 @@ const field = { addressLow: 0, addressHigh: 1, data: 2, control: 3 } as const;
 const fieldsPerVector = 4;
 const bytesPerVector = 16;
 const vectorMasked = 1;
+/** Table Size has 11 bits (6.8.2.3). */
+const mostVectors = 2048;
 
 export interface MsixState {
   table: number[];
@@ -27,10 +29,13 @@ export class Msix {
   private functionMask = false;
 
   /**
-   * @param vectors number of table entries, 1 to 2048
+   * @param vectors number of table entries, 0 to 2048; throws a RangeError for any other number
    * @param send sends the message that a vector's entry holds
    */
   constructor(vectors: number, send: (address: number, data: number) => void) {
+    if (!Number.isInteger(vectors) || vectors < 0 || vectors > mostVectors) {
+      throw new RangeError(`vectors is ${vectors}; it must be a whole number from 0 to ${mostVectors}`);
+    }
     this.vectors = vectors;
     this.send = send;
     this.fired = new Array<number>(vectors).fill(0);

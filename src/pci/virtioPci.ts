@@ -64,10 +64,11 @@ export class VirtioPciFunction implements PciFunction {
   private lineAsserted = false;
 
   /**
-   * @param options vectors: MSI-X table entries, 1 to 2048; when left out one for each queue and one for the configuration
+   * @param options vectors: MSI-X table entries, up to 2048; with none there is no MSI-X; when left out one for each queue
+   *   and one for the configuration
    * @throws RangeError for a transitional device of a kind that is younger than virtio 1.0
    */
-  constructor(device: VirtioDevice, options: { name?: string; vectors?: number } = {}) {
+  constructor(device: VirtioDevice, options: { name?: string | undefined; vectors?: number | undefined } = {}) {
     const queueCount = device.queueSizes.length;
     this.name = options.name ?? `virtio-${device.deviceId}`;
     this.device = device;
@@ -138,7 +139,7 @@ export class VirtioPciFunction implements PciFunction {
     this.negotiation.restore(state.negotiation);
     this.common.restore(state.common);
     if (state.legacy) this.legacy?.block.restore(state.legacy);
-    this.msixControl(this.config.get('msix.control'));
+    if (this.msix.vectors > 0) this.msixControl(this.config.get('msix.control'));
     this.configurationChanged();
     const active = this.negotiation.driverReady;
     if (active) this.guard(() => this.resume(state));

@@ -38,6 +38,8 @@ export const driverRules = {
   'control-layout': { section: '5.1.6.5', says: 'a control command is class and command, data, and room for the ack' },
   'control-unknown': { section: '5.1.6.5', says: 'a control command belongs to a feature that was negotiated' },
   'control-argument': { section: '5.1.6.5', says: 'a control command has the data its class asks for' },
+  // No rule of the driver's: what it is told when a test has the device fail.
+  'device-failure': { section: '2.1.2', says: 'none; the device was told to fail' },
 } as const satisfies Record<string, { section: string; says: string }>;
 
 export type DriverRule = keyof typeof driverRules;

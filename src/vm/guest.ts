@@ -23,6 +23,11 @@ export interface GuestOptions {
   readonly bootTimeoutMs?: number | undefined;
   /** Gives up; the guest is stopped then. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called when the machine is made, before it runs or takes up the snapshot: the time to attach the cards that the guest
+   * in the snapshot had, to the same slots.
+   */
+  readonly onMachine?: ((emulator: V86) => void) | undefined;
   /** Called with what the console shows, from the first byte on. */
   readonly onText?: ((text: string) => void) | undefined;
 }
@@ -136,6 +141,7 @@ export class Guest {
     const needed = snapshot ? { bios, vgaBios } : files;
     const emulator = await createEmulator({ files: needed, memoryMiB, commandLine, wasm });
     try {
+      options.onMachine?.(emulator);
       const console = new GuestConsole(serialLine(emulator));
       if (options.onText) console.attach(options.onText);
       closeAtLastWords(console);
@@ -180,9 +186,18 @@ export class Guest {
     await this.run(personaliseCommand({ hostname, time: Date.now() / 1000, entropy }));
   }
 
-  /** The whole machine as it is now, for the option `snapshot`. Take it before cards are added: they are not in it. */
+  /**
+   * The whole machine as it is now, for the option `snapshot`. It holds the cards too: who starts a guest from it attaches
+   * them in `onMachine`, or takes it before there are any.
+   */
   async save(): Promise<ArrayBuffer> {
     await this.run(prepareCommand);
+    return this.emulator.save_state();
+  }
+
+  /** As `save`, but stands still from then on, so that the guest goes on in one place only: where it is restored. */
+  async suspend(): Promise<ArrayBuffer> {
+    await this.emulator.stop();
     return this.emulator.save_state();
   }
 

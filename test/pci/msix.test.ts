@@ -59,6 +59,36 @@ describe('a vector fires', () => {
     expect(pci.vectorUses()[output]).toEqual({ vector: output, use: 'config input.0 output.0', fired: 2 });
   });
 
+  it('that the driver gives a queue while it runs, from the next interrupt on', () => {
+    const { wire, driver, msix } = newCard();
+    wire.deliver(frame);
+    driver.frames(0);
+    driver.pci.setQueue(0, 'queueMsixVector', control);
+    wire.deliver(frame);
+    driver.frames(0);
+    driver.pci.setQueue(0, 'queueMsixVector', noVector);
+    wire.deliver(frame);
+    driver.frames(0);
+    driver.pci.setQueue(0, 'queueMsixVector', input);
+    wire.deliver(frame);
+    expect(msix.fired()).toEqual([input, control, input]);
+  });
+
+  it('once for all that share it while it is masked', () => {
+    const { card, wire, driver, msix } = newCard();
+    driver.pci.set('configMsixVector', output);
+    driver.pci.setQueue(0, 'queueMsixVector', output);
+    msix.mask(output, true);
+    wire.deliver(frame);
+    driver.send(0, frame);
+    card.setLink(false);
+    expect([msix.fired(), msix.pending(output)]).toEqual([[], true]);
+    // What was pending stays so although a queue leaves the vector.
+    driver.pci.setQueue(0, 'queueMsixVector', input);
+    msix.mask(output, false);
+    expect(msix.fired()).toEqual([output]);
+  });
+
   it('never for what is mapped to none (4.1.5.1.3.1, 4.1.5.1.4.1)', () => {
     const { card, wire, driver, msix, machine } = newCard();
     driver.pci.set('configMsixVector', noVector);
@@ -173,6 +203,39 @@ describe('the table and the pending bits', () => {
     msix.mask(513, false);
     expect(msix.fired()).toEqual([513]);
     expect(machine.asserted).toBe(false);
+  });
+
+  it('of none: there is no capability, and interrupts come by the line', () => {
+    const { driver, wire, machine, pci } = runningCard({ queuePairs: 1, vectors: 0 }, { intx: true });
+    expect(driver.pci.msixCapability).toBeUndefined();
+    driver.giveBuffers(0, [200]);
+    wire.deliver(frame);
+    expect([machine.asserted, machine.messages]).toEqual([true, []]);
+    expect([driver.pci.readIsr(), machine.asserted]).toEqual([1, false]);
+    driver.pci.setQueue(0, 'queueMsixVector', 0);
+    expect(driver.pci.getQueue(0, 'queueMsixVector')).toBe(noVector);
+    const state: unknown = JSON.parse(JSON.stringify(pci.save()));
+    pci.restore(state);
+    expect(pci.save()).toEqual(state);
+  });
+
+  it('of fewer vectors than queues refuse a vector that is not there', () => {
+    const { driver, wire } = runningCard({ queuePairs: 1, vectors: 2 });
+    const msix = driver.msix!;
+    expect(msix.vectors).toBe(2);
+    expect([0, 1, 2].map((queue) => driver.pci.getQueue(queue, 'queueMsixVector'))).toEqual([1, noVector, noVector]);
+    for (const queue of [0, 1, 2]) driver.pci.setQueue(queue, 'queueMsixVector', 1);
+    driver.giveBuffers(0, [200]);
+    wire.deliver(frame);
+    driver.send(0, frame);
+    driver.setPairs(1);
+    expect(msix.fired()).toEqual([1, 1, 1]);
+  });
+
+  it('of a number that cannot be', () => {
+    for (const vectors of [-1, 1.5, 2049, NaN])
+      expect(() => runningCard({ vectors })).toThrow(`vectors is ${vectors};`);
+    expect(runningCard({ vectors: 2048, queuePairs: 1 }).driver.msix!.vectors).toBe(2048);
   });
 
   it('have writable words, a mask bit, and read-only pending bits', () => {

@@ -65,14 +65,16 @@ export interface Packet {
 export interface CardOptions extends Partial<NetDeviceOptions> {
   /** Bytes of guest memory. */
   memory?: number;
+  /** MSI-X table entries. */
+  vectors?: number;
 }
 
 /** A card in a machine of its own, with everything a test looks at; no driver has touched it. */
 export function newCard(options: CardOptions = {}) {
-  const { memory, ...device } = options;
+  const { memory, vectors, ...device } = options;
   const clock = new ManualClock();
   const card = new NetDevice(clock, { mac: '52:54:00:12:34:56', queueSize: 16, ...device });
-  const pci = new VirtioPciFunction(card);
+  const pci = new VirtioPciFunction(card, { vectors });
   const machine = new TestMachine(pci, new TestMemory(memory));
   machine.watching = machine.memory.size <= largestWatched;
   const faults: FaultEvent[] = [];

@@ -1,4 +1,4 @@
-import { NetDevice, type NetDeviceOptions } from '../../net/index.js';
+import { announceGuest, NetDevice, type NetDeviceOptions } from '../../net/index.js';
 import { formatMac } from '../../net/mac.js';
 import { connect, disconnect, type Port } from '../../net/link/port.js';
 import type { PciFunction } from '../../pci/function.js';
@@ -12,6 +12,11 @@ import type { V86 } from './v86.js';
 export interface VirtioNetOptions extends Omit<NetDeviceOptions, 'mac'>, PlugOptions {
   /** The card's permanent address, like 52:54:00:12:34:56; when left out one by chance that begins with 52:54:00. */
   readonly mac?: string;
+  /**
+   * MSI-X vectors, 0 to 2048; when left out one for each queue and one for the configuration. With fewer Linux shares one
+   * among all queues, and with 0 or 1 it uses the interrupt line.
+   */
+  readonly vectors?: number;
   /** What the card is connected to. */
   readonly port?: Port;
 }
@@ -36,6 +41,9 @@ export interface VirtioNetCard {
  * Plugs a multiqueue virtio network card into an emulator, from its `emulator-ready` event on: before the guest's first
  * run the firmware finds it, later the guest is told by ACPI's hot plug.
  *
+ * v86's `save_state` keeps the card, and `restore_state` gives it back to a card in the same slot, with the same name and
+ * options, in this or another emulator: attach that before. The card then tells the network where its guest is now.
+ *
  * MSI-X, and with it an interrupt for each queue, needs an emulator made with `acpi: true`, as that is what gives v86 an
  * APIC. Without it the card works through its one interrupt line.
  *
@@ -43,16 +51,20 @@ export interface VirtioNetCard {
  * @throws RangeError for an option out of its range
  */
 export function attachVirtioNet(emulator: V86, options: VirtioNetOptions = {}): VirtioNetCard {
-  const { slot: wanted, port, mac = randomMac(), ...deviceOptions } = options;
+  const { slot: wanted, port, vectors, mac = randomMac(), ...deviceOptions } = options;
   const device = new NetDevice(systemClock, { ...deviceOptions, mac });
-  const virtioFunction = new VirtioPciFunction(device, { name: device.name });
+  const virtioFunction = new VirtioPciFunction(device, { name: device.name, vectors });
   const bus = pciBusOf(emulator);
   const slot = bus.plug(virtioFunction, { slot: wanted });
   if (port) connect(device, port);
   const onUnplugged = new Signal<void>();
+  const stopAnnouncing = bus.onRestored.on((restored) => {
+    if (restored === virtioFunction) announceGuest(device);
+  });
   const stopListening = bus.onUnplugged.on((gone) => {
     if (gone !== virtioFunction) return;
     stopListening();
+    stopAnnouncing();
     if (device.connectedTo) disconnect(device, device.connectedTo);
     onUnplugged.emit();
   });

@@ -57,6 +57,8 @@ export class PciBus {
   readonly onError = new Signal<PciBusError>();
   /** A function is not in its slot any more: the host asked the guest to give it up, or the guest did so by itself. */
   readonly onUnplugged = new Signal<PciFunction>();
+  /** A function took up what a saved state holds of it; all others did too by then. */
+  readonly onRestored = new Signal<PciFunction>();
   private readonly machine: V86Machine;
   private readonly memory: V86Memory;
   private readonly interrupts: MessageInterrupts;
@@ -87,9 +89,10 @@ export class PciBus {
     };
     this.hotPlug = acpi && new HotPlug(cpu.io, acpi, execution, slotSets);
     keepThroughReset(cpu, this.plugged, () => this.hotPlug?.reset());
-    keepThroughSavedState(cpu, this.plugged, (added) => {
+    keepThroughSavedState(cpu, this.plugged, (restored) => {
       execution.started = true;
-      this.hotPlug?.restored(added);
+      this.hotPlug?.restored(restored.length < this.plugged.length);
+      for (const fn of restored) this.onRestored.emit(fn);
     });
   }
 

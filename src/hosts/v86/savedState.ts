@@ -32,12 +32,12 @@ export function keepThroughReset(cpu: V86Cpu, functions: readonly KeptFunction[]
 /**
  * Makes `save_state` keep the functions' states, and `restore_state` give them back to the functions that are in the same
  * slot under the same name. A function that the saved machine did not have is as after power-on: what it knew of guest
- * memory holds no longer. After a restore `done` is called, and told whether there is such a function.
+ * memory holds no longer. After a restore `done` is called with the functions that were restored.
  */
 export function keepThroughSavedState(
   cpu: V86Cpu,
   functions: readonly KeptFunction[],
-  done: (added: boolean) => void,
+  done: (restored: readonly PciFunction[]) => void,
 ): void {
   const { get_state: getState, set_state: setState } = cpu;
   cpu.get_state = () => {
@@ -52,13 +52,14 @@ export function keepThroughSavedState(
     setState.call(cpu, state);
     const text = state[stateIndex];
     const saved = typeof text === 'string' ? (JSON.parse(text) as SavedFunction[]) : [];
-    let added = false;
+    const restored: PciFunction[] = [];
     for (const { slot, fn, describe } of functions) {
       describe();
       const own = saved.find((other) => other.slot === slot && other.name === fn.name);
-      if (own) fn.restore(own.state);
-      else added = true;
+      if (!own) continue;
+      fn.restore(own.state);
+      restored.push(fn);
     }
-    done(added);
+    done(restored);
   };
 }

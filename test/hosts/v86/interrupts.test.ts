@@ -63,6 +63,17 @@ describe('a message', () => {
     ]);
   });
 
+  it('is one interrupt for two cards that share its vector, until the guest has taken it', async () => {
+    const test = await withCard();
+    const second = new TestFunction();
+    pciBusOf(test.emulator).plug(second, { slot: 5 });
+    for (const card of [test.card, second]) card.host.message(messageAddress, 0x45);
+    expect(apic(test).irr[2]).toBe(1 << 5);
+    apic(test).irr[2] = 0; // as when it is taken
+    second.host.message(messageAddress, 0x45);
+    expect(apic(test).irr[2]).toBe(1 << 5);
+  });
+
   it('of another mode, or with a vector of the exceptions, does nothing', async () => {
     const test = await withCard();
     for (const data of [0x0231, 0x0431, 0x0531, 0x0731, 0x000f]) test.card.host.message(messageAddress, data);
@@ -172,6 +183,24 @@ describe.each(Object.entries(ways))('a running guest, by %s', (_, { raise, relea
       // The next turn of the event loop is v86's, not the one at the end of its timer for a halted guest.
       await new Promise((resolve) => setImmediate(resolve));
       expect([test.cpu.read32s(words.count), test.cpu.in_hlt[0]]).toEqual([wake, 1]);
+    }
+  });
+
+  it('is interrupted by each of two cards that interrupt in the same way', async () => {
+    const test = (running = await withCard({ program }));
+    const second = new TestFunction();
+    pciBusOf(test.emulator).plug(second, { slot: 8 });
+    test.card.memoryBar.onAccess = ([what, offset]) => {
+      if (what !== 'read' || offset !== 4) return;
+      for (const card of [test.card, second]) release(card);
+    };
+    test.card.host.memory.words32[words.device / 4] = bar;
+    void test.emulator.run();
+    await until(() => test.cpu.in_hlt[0] === 1);
+    for (const [count, card] of [test.card, second, test.card].entries()) {
+      raise(card);
+      await until(() => test.cpu.in_hlt[0] === 1);
+      expect(test.cpu.read32s(words.count)).toBe(count + 1);
     }
   });
 

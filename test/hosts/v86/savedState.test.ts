@@ -1,6 +1,10 @@
 import { expect, it } from 'vitest';
 
+import { attachVirtioNet } from '../../../src/hosts/v86/attach.js';
 import { pciBusOf } from '../../../src/hosts/v86/pciBus.js';
+import type { AccessWidth } from '../../../src/virtio/registers.js';
+import { common } from '../../support/pciDriver.js';
+import { TestWire } from '../../support/wire.js';
 import { ConfigAccess, TestFunction, testMachine } from './machine.js';
 
 const bar = 0xd0000000;
@@ -46,4 +50,43 @@ it('lets a machine without the card take up a state that has it', async () => {
   const second = await testMachine();
   await second.emulator.restore_state(state);
   expect(new ConfigAccess(second.cpu).read(6, 0)).toBe(0xffffffff);
+});
+
+it('tells of each card that is restored, when all are', async () => {
+  const { emulator } = await testMachine();
+  const bus = pciBusOf(emulator);
+  const cards = [new TestFunction('first'), new TestFunction('second')];
+  for (const card of cards) bus.plug(card);
+  const state = await emulator.save_state();
+  bus.plug(new TestFunction('third'));
+  const seen: string[] = [];
+  for (const card of cards) {
+    const restore = card.restore.bind(card);
+    card.restore = (saved) => {
+      seen.push(`${card.name} restores`);
+      restore(saved);
+    };
+  }
+  bus.onRestored.on(({ name }) => seen.push(name));
+  await emulator.restore_state(state);
+  expect(seen).toEqual(['first restores', 'second restores', 'first', 'second']);
+});
+
+it('has a card that is in use announce its guest after a restore', async () => {
+  const { emulator } = await testMachine();
+  const { device, function: pciFunction } = attachVirtioNet(emulator);
+  const wire = new TestWire(device);
+  await emulator.restore_state(await emulator.save_state());
+  expect(wire.sent).toEqual([]);
+  const { driverFeatureSelect, driverFeature, deviceStatus } = common;
+  const set = ([offset, width]: readonly [number, AccessWidth], value: number): void =>
+    pciFunction.bars[0]!.write(offset, width, value);
+  set(driverFeatureSelect, 1);
+  set(driverFeature, 1); // VIRTIO_F_VERSION_1
+  for (const bits of [3, 11, 15]) set(deviceStatus, bits);
+  const state = await emulator.save_state();
+  set(deviceStatus, 0);
+  expect(wire.sent).toEqual([]);
+  await emulator.restore_state(state);
+  expect(wire.sent.map(({ bytes }) => [bytes[12], bytes[13]])).toEqual([[0x80, 0x35]]);
 });
