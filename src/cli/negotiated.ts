@@ -31,11 +31,12 @@ export function negotiated(card: Pick<VirtioNetCard, 'device' | 'function'>): Ne
     reason: `the card refused what the driver accepted: ${reason}`,
   }));
   const untaken = agreed ? 'the driver did not take it' : 'no driver has negotiated';
+  const otherInterface = `offered through the ${negotiation.usesLegacy ? 'modern' : 'legacy'} interface only`;
   const offeredNames = new Set(within(negotiation.offered).map(({ name }) => name));
-  const reason = ({ name, bit, dependsOn, legacyOnly }: Feature): string => {
+  const reason = ({ name, bit, dependsOn }: Feature): string => {
     const refusal = refusals.find(({ features }) => hasFeature(features, 1n << BigInt(bit)));
     if (offeredNames.has(name)) return refusal?.reason ?? untaken;
-    if (legacyOnly && device.transitional) return 'offered through the legacy interface only';
+    if (hasFeature(device.offeredFeatures, 1n << BigInt(bit))) return otherInterface;
     const missing = dependsOn.find((group) => !group.some((other) => offeredNames.has(other)));
     return missing ? `not offered, as it needs ${missing.join(' or ')}` : 'not offered';
   };
