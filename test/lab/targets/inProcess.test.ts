@@ -14,6 +14,8 @@ describe('our card without an emulator', () => {
     [
       'all pairs',
       'automatic steering',
+      'RSS',
+      'hash report',
       'checksum offload',
       'segmentation offload',
       'receive offloads',

@@ -7,6 +7,7 @@ import {
   everythingBut,
   features,
   has,
+  headerBytes,
   negotiate,
   NetDriver,
   openModern,
@@ -256,10 +257,11 @@ export function describeTarget(
         const accepted = await negotiate(transport, everythingBut('VIRTIO_F_RING_PACKED'));
         const ring = await setUpQueue(transport, accepted, 1, { size: 16 });
         const [frame] = frames(1, peer, [2, 0, 0, 0, 0, 2]);
-        const address = await transport.memory.store(Uint8Array.of(...new Uint8Array(12), ...frame));
+        const header = headerBytes(accepted);
+        const address = await transport.memory.store(Uint8Array.of(...new Uint8Array(header), ...frame));
         const elements = [
-          { address, length: 12, writable: false },
-          { address: address + 12, length: frame.length, writable: false },
+          { address, length: header, writable: false },
+          { address: address + header, length: frame.length, writable: false },
         ];
         const id = await ring.add(elements);
         await ring.publish();
