@@ -20,9 +20,9 @@ describe('transitional cards in real kernels', () => {
   afterAll(() => network.stop());
 
   const slot = (guest: number): string => network.cards[guest - 1].slot.toString(16);
-  /** The name of eth0's virtio device, which counts up each time that a driver comes. */
-  const device = async (guest: number): Promise<string> =>
-    (await network.ok(guest, 'basename $(readlink -f /sys/class/net/eth0/device)')).trim();
+  /** The name of an interface's virtio device, which counts up each time that a driver comes. */
+  const device = async (guest: number, name = 'eth0'): Promise<string> =>
+    (await network.ok(guest, `basename $(readlink -f /sys/class/net/${name}/device)`)).trim();
 
   it('are transitional to lspci', async () => {
     const text = await network.ok(2, `lspci -vvnn -s ${slot(2)}`);
@@ -97,10 +97,10 @@ describe('transitional cards in real kernels', () => {
     expect(await network.ok(1, 'ping -c 3 -i 0.05 10.0.0.2')).toContain(' 0% packet loss');
   });
 
-  it('have packet headers of 10 bytes where a legacy driver has no mergeable buffers', async () => {
+  it('serve a legacy driver without mergeable buffers, whose headers have 10 bytes, and without MSI-X', async () => {
     const { guests, fabric } = network;
     const card = await guests[0].addCard({
-      ...{ transitional: true, queuePairs: 1, features: { VIRTIO_NET_F_MRG_RXBUF: false } },
+      ...{ transitional: true, queuePairs: 1, features: { VIRTIO_NET_F_MRG_RXBUF: false }, vectors: 0 },
       ...{ address: '10.0.1.1/24', port: fabric.addPort('second card of guest 1') },
       onAttach: ({ function: pci }) => pci.onFault.on((event) => network.faults.push(event)),
     });
@@ -110,6 +110,9 @@ describe('transitional cards in real kernels', () => {
       expect(await network.ok(1, `ping -c 2 -i 0.05 -s ${size} 10.0.1.2`)).toContain(' 0% packet loss');
     }
     expect(await network.ok(1, 'iperf3 -c 10.0.1.2 -t 1 --bidir')).toContain('iperf Done.');
+    expect(card.function.msix.enabled).toBe(false);
+    const name = await device(1, card.interfaceName);
+    expect(await network.ok(1, `grep -w ${name} /proc/interrupts`)).toMatch(/:\s+[1-9]\d* .*fasteoi/);
     const [lane] = card.device.counters;
     expect([lane.rxBytes > 1e5, lane.txBytes > 1e5, lane.dropped]).toEqual([true, true, {}]);
   });
