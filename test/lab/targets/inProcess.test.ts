@@ -14,6 +14,7 @@ describe('our card without an emulator', () => {
     [
       'all pairs',
       'automatic steering',
+      'statistics',
       'RSS',
       'hash report',
       'checksum offload',
@@ -45,11 +46,4 @@ describe('our transitional card without an emulator', () => {
     await exchange(target, driver, way);
     expect(target.function.negotiation.usesLegacy).toBe(true);
   });
-});
-
-describe('our card with a legacy interface', () => {
-  describeTarget(
-    () => Promise.resolve(inProcess({ transitional: true })),
-    ['plain', 'legacy', 'legacyIntx', 'legacyMerged'],
-  );
 });
