@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { checkTapNetwork, qemuTap } from '../../src/lab/targets/qemuTap.node.js';
 import { UserError } from '../../src/vm/errors.js';
+import { describeSubsets } from '../lab/targets/subsets.js';
 import { describeOperations } from '../lab/targets/operations.js';
 
 /** Why there can be no tap here, or undefined when there can. */
@@ -34,5 +35,6 @@ if (obstacle) {
         'reset of a queue',
       ],
     );
+    describeSubsets(() => qemuTap({ properties: { packed: true, rss: true, hash: true } }), 15);
   });
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
 import { describeOperations } from './operations.js';
 import { describeTarget, exchange, start, ways, type Way } from './script.js';
+import { describeSubsets } from './subsets.js';
 
 describe('our card without an emulator', () => {
   describeTarget(
@@ -30,6 +31,7 @@ describe('our card without an emulator', () => {
       'announcement',
     ],
   );
+  describeSubsets(() => Promise.resolve(inProcess()), 30);
 });
 
 describe('our transitional card without an emulator', () => {

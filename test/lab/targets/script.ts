@@ -24,6 +24,9 @@ import type { Target, WireFrame } from '../../../src/lab/targets/target.js';
 /** What a card sends to, and what sends to it. */
 const peer = [0x02, 0, 0, 0, 0, 0x01];
 
+/** The address that the targets' cards have when they do not tell. */
+const permanent = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+
 /** A way to use the card: what must be offered, what is left out, and how rings and buffers are made. */
 export interface Way {
   readonly name: string;
@@ -132,7 +135,7 @@ export function frames(count: number, to: readonly number[], from: readonly numb
 }
 
 export function macOf(driver: NetDriver): readonly number[] {
-  return [...(driver.config.mac ?? peer)];
+  return [...(driver.config.mac ?? permanent)];
 }
 
 /** So many frames from the card, which may take a moment. */
@@ -151,11 +154,11 @@ export function expectFrames(seen: readonly Uint8Array[], expected: readonly Uin
 }
 
 /** Enough to go round rings of 16 entries many times. */
-const rounds = 30;
+const manyRounds = 30;
 const burst = 5;
 
 /** Sends and receives on every pair, and looks at each byte and at the interrupts. */
-export async function exchange(target: Target, driver: NetDriver, way: Way): Promise<void> {
+export async function exchange(target: Target, driver: NetDriver, way: Way, rounds = manyRounds): Promise<void> {
   const card = macOf(driver);
   const out = frames(rounds * burst, peer, card);
   const incoming = frames(rounds * burst, card, peer);
