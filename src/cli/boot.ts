@@ -1,5 +1,6 @@
 import { UserError } from '../vm/index.node.js';
 import { runConsole } from './console.js';
+import { hotplugSummary, type HotplugReport, type SecondCard } from './hotplug.js';
 import { interruptible } from './interrupt.js';
 import { Network, type NetworkOptions, type Station } from './network.js';
 import { createProgress, type Progress } from './progress.js';
@@ -16,6 +17,8 @@ export interface BootSettings {
   /** How long each command may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly json: boolean;
+  /** Each guest gains a second card before its commands, and loses it after them. */
+  readonly hotplug: boolean;
 }
 
 /** `vmq boot`: starts guests and runs commands in them, or gives a console. Answers the exit status. */
@@ -29,9 +32,16 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
     return await interruptible(async (signal) => {
       const network = await Network.start(settings.network, progress, signal);
       try {
-        progress.done(bootSummary(network.stations));
-        if (interactive) await runConsole(network.stations, streams, signal);
-        return await finish(settings, network.stations, streams, progress, signal);
+        const { stations } = network;
+        const second = await plugSecondCards(settings, network, progress, signal);
+        progress.done(bootSummary(stations));
+        if (interactive) await runConsole(stations, streams, signal);
+        const runs = await runCommands(settings, stations, streams, progress, signal);
+        const hotplug = second && (await unplug(second, progress));
+        progress.stop();
+        if (settings.json) streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug), undefined, 2)}\n`);
+        else streams.stdout.write(`\n${laneTable(stations)}\n`);
+        return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
         await network.stop();
       }
@@ -41,15 +51,31 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
   }
 }
 
-/** Runs the commands, then prints what is to be known in the end. */
-async function finish(
+async function plugSecondCards(
   settings: BootSettings,
+  network: Network,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<SecondCard[] | undefined> {
+  if (!settings.hotplug) return undefined;
+  progress.step('plugging in second cards');
+  return network.plugSecondCards(signal);
+}
+
+async function unplug(cards: readonly SecondCard[], progress: Progress): Promise<HotplugReport[]> {
+  progress.step('unplugging the second cards');
+  const reports = await Promise.all(cards.map((card) => card.unplug()));
+  progress.done(hotplugSummary(reports));
+  return reports;
+}
+
+async function runCommands(
+  { commands, timeoutMs, json }: BootSettings,
   stations: readonly Station[],
   streams: Streams,
   progress: Progress,
   signal: AbortSignal,
-): Promise<number> {
-  const { commands, timeoutMs, json } = settings;
+): Promise<Run[]> {
   const runs: Run[] = [];
   for (const { guest, command } of commands) {
     const options = { timeoutMs, signal, onProblem: (text: string) => progress.note(text) };
@@ -59,8 +85,5 @@ async function finish(
       json ? await runCommand(station, command, options) : await showCommand(station, command, streams, options),
     );
   }
-  progress.stop();
-  if (json) streams.stdout.write(`${JSON.stringify(report(stations, runs), undefined, 2)}\n`);
-  else streams.stdout.write(`\n${laneTable(stations)}\n`);
-  return runs.every(({ status }) => status === 0) ? 0 : 1;
+  return runs;
 }

@@ -5,6 +5,7 @@ import { startGuests, type Guest, type StartOptions } from '../vm/index.node.js'
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
 import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
+import { SecondCard } from './hotplug.js';
 import type { Progress } from './progress.js';
 
 export interface NetworkOptions extends Pick<
@@ -61,9 +62,31 @@ export class Network {
   /** Stops all guests at once. */
   readonly stop: () => Promise<void>;
 
-  private constructor(stations: readonly Station[], stop: () => Promise<void>) {
+  private readonly backend: Backend;
+
+  private readonly options: NetworkOptions;
+
+  private constructor(
+    stations: readonly Station[],
+    backend: Backend,
+    options: NetworkOptions,
+    stop: () => Promise<void>,
+  ) {
     this.stations = stations;
+    this.backend = backend;
+    this.options = options;
     this.stop = stop;
+  }
+
+  /** Has each guest gain a second card, like its first. */
+  plugSecondCards(signal: AbortSignal): Promise<SecondCard[]> {
+    const { queuePairs, mtu, features, transitional } = this.options;
+    return Promise.all(
+      this.stations.map((station) => {
+        const port = this.backend.addPort(`guest ${station.number}, second card`);
+        return SecondCard.plug(station, { port, queuePairs, mtu, features, transitional, signal });
+      }),
+    );
   }
 
   /**
@@ -85,7 +108,7 @@ export class Network {
       const stations = await Promise.all(
         guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
       );
-      return new Network(stations, stop);
+      return new Network(stations, backend, options, stop);
     } catch (error) {
       await stop();
       throw error;

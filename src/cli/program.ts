@@ -33,6 +33,7 @@ export interface BootOptions extends ImageOptions {
   readonly exec?: readonly string[];
   readonly timeout: number;
   readonly json?: boolean;
+  readonly hotplug?: boolean;
 }
 
 const examples = `
@@ -48,6 +49,7 @@ Guests have eth0 at 10.0.0.1, 10.0.0.2, … and an iperf3 server each.
 const bootNotes = `
 A command of --exec runs in guest 1, or in guest N with N: before it; they run
 one after the other. Without --exec the terminal is a console of the guests.
+With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 
 The exit status is 0 when every command's was, else 1; it is 2 when what was
 asked for makes no sense. A command that took too long has status 124, one whose
@@ -94,6 +96,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--initrd <file>', 'the initial RAM disk of that kernel', readableFile('initrd'))
     .option('--append <parameters>', "more for the kernel's command line, such as pci=nomsi")
     .option('--exec <command>', 'run a shell command; may be given more than once', collect)
+    .option('--hotplug', 'have each guest gain a second card while it runs, and lose it at the end')
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', bootNotes)
@@ -118,7 +121,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
 /** What the options of `vmq boot` ask for. @throws UserError when they do not go together */
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
-  const { features, transitional = false, suite, kernelPackage, mirror } = options;
+  const { features, transitional = false, hotplug = false, suite, kernelPackage, mirror } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -135,6 +138,7 @@ export function bootSettings(options: BootOptions): BootSettings {
     commands: exec.map((text) => guestCommand(text, guests)),
     timeoutMs: 1000 * timeout,
     json,
+    hotplug,
   };
 }
 

@@ -2,6 +2,7 @@ import { featureNames } from '../virtio/features.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { FaultEntry } from './faults.js';
+import type { HotplugReport } from './hotplug.js';
 import { negotiated, type NegotiatedReport } from './negotiated.js';
 import type { Station } from './network.js';
 import type { Run } from './runs.js';
@@ -12,6 +13,8 @@ export interface Report {
   readonly runs: readonly Run[];
   /** The card of each guest, in the same order. */
   readonly devices: readonly DeviceReport[];
+  /** The cards that the guests gained and lost; there only with --hotplug. */
+  readonly hotplug?: readonly HotplugReport[] | undefined;
 }
 
 export interface GuestReport {
@@ -45,8 +48,8 @@ export interface LaneReport {
   readonly filtered: Partial<Record<FilterReason, number>>;
 }
 
-export function report(stations: readonly Station[], runs: readonly Run[]): Report {
-  return { guests: stations.map(guestReport), runs, devices: stations.map(deviceReport) };
+export function report(stations: readonly Station[], runs: readonly Run[], hotplug?: readonly HotplugReport[]): Report {
+  return { guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug };
 }
 
 function guestReport({ guest, card, ip }: Station): GuestReport {

@@ -64,7 +64,7 @@ describe('vmq boot', () => {
     const settings = bootSettings({
       ...options,
       ...{ memory: 512, mtu: 9000, kernel: 'k', initrd: 'i', append: 'quiet', suite: 'bullseye', mirror: 'http://m' },
-      ...{ transitional: true, exec: ['a', '3:b'], json: true },
+      ...{ transitional: true, exec: ['a', '3:b'], json: true, hotplug: true },
     });
     expect(settings).toEqual({
       network: {
@@ -78,6 +78,7 @@ describe('vmq boot', () => {
       ],
       timeoutMs: 7000,
       json: true,
+      hotplug: true,
     });
   });
 

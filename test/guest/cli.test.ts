@@ -179,6 +179,17 @@ describe('vmq boot', () => {
     expect(report.runs.map((run) => run.stdout)).toEqual([`${kernelRelease}\n`, 'up\n']);
   });
 
+  it('has guests gain a second card while they run, and lose it', async () => {
+    const { status, report } = await bootJson('--hotplug', ...execs('ping -c 3 -I eth1 10.0.1.2'), '--timeout', '60');
+    expect(report.runs[0].stdout).toContain(' 0% packet loss');
+    expect(status).toBe(0);
+    expect(report.hotplug).toMatchObject([
+      { guest: 1, interfaceName: 'eth1', ip: '10.0.1.1' },
+      { guest: 2, interfaceName: 'eth1', ip: '10.0.1.2' },
+    ]);
+    for (const { plugMs, unplugMs } of report.hotplug!) expect(Math.min(plugMs, unplugMs!)).toBeGreaterThan(0);
+  });
+
   it('refuses a file that is no kernel', async () => {
     const { status, stdout, stderr } = await vmq.run(['boot', '--kernel', process.execPath, '--exec', 'true']);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
