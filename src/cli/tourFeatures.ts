@@ -43,5 +43,6 @@ export const featureMeanings: Readonly<Record<NetFeatureName, string>> = {
   VIRTIO_F_EVENT_IDX: 'each side says from when on it wants to be told of more',
   VIRTIO_F_VERSION_1: 'the modern interface, virtio 1.0 and later',
   VIRTIO_F_ACCESS_PLATFORM: "memory is reached by the platform's rules, as through an IOMMU",
+  VIRTIO_F_RING_PACKED: 'one ring that both sides write, in place of three',
   VIRTIO_F_ORDER_PLATFORM: "memory accesses are ordered by the platform's rules",
 };

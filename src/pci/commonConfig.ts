@@ -1,3 +1,4 @@
+import { hasFeature, VIRTIO_F_RING_PACKED } from '../virtio/features.js';
 import { RegisterBlock, type Register } from '../virtio/registers.js';
 import type { Negotiation } from '../virtio/negotiation.js';
 import { DriverFault, type DriverRule } from '../virtio/rules.js';
@@ -130,7 +131,7 @@ export class CommonConfig {
         offset: 24,
         width: 2,
         mask: 0xffff,
-        read: () => presentable(this.selected?.size ?? 0),
+        read: () => this.presentable(this.selected?.size ?? 0),
         write: (value) => this.setUp('size', (queue) => (queue.size = value)),
       },
       {
@@ -167,6 +168,11 @@ export class CommonConfig {
     return this.queues[this.block.get('queueSelect')];
   }
 
+  /** A size that the driver of a split queue must not have written reads as 0: it must see powers of two (4.1.4.3.1). */
+  private presentable(size: number): number {
+    return hasFeature(this.negotiation.features, VIRTIO_F_RING_PACKED) || (size & (size - 1)) === 0 ? size : 0;
+  }
+
   private setUp(what: string, change: (queue: QueueRegisters) => void): void {
     const queue = this.selected;
     if (!queue) return;
@@ -190,9 +196,4 @@ export class CommonConfig {
   private violate(rule: DriverRule, detail: string): void {
     this.events.violation(new DriverFault(rule, detail, this.block.get('queueSelect')));
   }
-}
-
-/** A size that a driver must not have written reads as 0, for a power of two or 0 is all a device shows (4.1.4.3.1). */
-function presentable(size: number): number {
-  return (size & (size - 1)) === 0 ? size : 0;
 }

@@ -1,10 +1,10 @@
 import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
-import { featureNames, hasFeature, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC } from '../virtio/features.js';
+import { featureNames } from '../virtio/features.js';
 import { Negotiation } from '../virtio/negotiation.js';
+import { newQueue } from '../virtio/newQueue.js';
 import { RegisterBlock, type AccessWidth } from '../virtio/registers.js';
 import { asFault, DriverFault } from '../virtio/rules.js';
 import { Signal } from '../virtio/signal.js';
-import { SplitQueue } from '../virtio/split.js';
 import { dispatchBar } from './bar.js';
 import { capabilityRegisters, msixEnable, msixFunctionMask } from './capabilities.js';
 import { CommonConfig } from './commonConfig.js';
@@ -177,15 +177,11 @@ export class VirtioPciFunction implements PciFunction {
   }
 
   private makeQueue(index: number): void {
-    const features = this.negotiation.features;
     const setup = queueSetup(this.common.queues[index], index);
     if (setup.size > this.device.queueSizes[index]) {
       throw new DriverFault('queue-size', `size ${setup.size} of at most ${this.device.queueSizes[index]}`, index);
     }
-    const queue = new SplitQueue(setup, this.plugged.memory, {
-      indirect: hasFeature(features, VIRTIO_F_INDIRECT_DESC),
-      eventIndex: hasFeature(features, VIRTIO_F_EVENT_IDX),
-    });
+    const queue = newQueue(setup, this.plugged.memory, this.negotiation.features);
     queue.paused = this.halted;
     this.queues[index] = queue;
   }

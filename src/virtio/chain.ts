@@ -3,8 +3,12 @@
  * used again for one buffer after another.
  */
 export class DescriptorChain {
-  /** Index of the first descriptor: the name by which the driver gets the buffer back. */
+  /** The name by which the driver gets the buffer back: index of the first descriptor, or a packed queue's buffer id. */
   head = 0;
+  /** Descriptors of a packed ring that it takes up. */
+  slots = 0;
+  /** Where its queue remembers it. */
+  place = 0;
   /** Number of ranges. */
   count = 0;
   /** The first `readableCount` ranges are device-readable, the rest device-writable. */
@@ -20,6 +24,7 @@ export class DescriptorChain {
 
   start(head: number): void {
     this.head = head;
+    this.slots = 0;
     this.count = 0;
     this.readableCount = 0;
     this.readableLength = 0;

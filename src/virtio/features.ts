@@ -26,17 +26,19 @@ export const legacyFeature = { offeredByDefault: false, legacyOnly: true } as co
  */
 export const ringFeatures = [
   { name: 'VIRTIO_F_ANY_LAYOUT', bit: 27, dependsOn: [], spec: '6.3', ...legacyFeature },
-  { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3' },
-  { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10' },
+  { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3, 2.8.7' },
+  { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10, 2.8.10' },
   { name: 'VIRTIO_F_VERSION_1', bit: 32, dependsOn: [], spec: '6.1' },
   // There is no IOMMU between the device and memory, which is what a driver takes from this bit.
   { name: 'VIRTIO_F_ACCESS_PLATFORM', bit: 33, dependsOn: modern, spec: '6.1', offeredByDefault: false },
+  { name: 'VIRTIO_F_RING_PACKED', bit: 34, dependsOn: modern, spec: '2.8' },
   { name: 'VIRTIO_F_ORDER_PLATFORM', bit: 36, dependsOn: modern, spec: '6.1' },
 ] as const satisfies readonly Feature[];
 
 export const VIRTIO_F_INDIRECT_DESC: Features = 1n << 28n;
 export const VIRTIO_F_EVENT_IDX: Features = 1n << 29n;
 export const VIRTIO_F_VERSION_1: Features = 1n << 32n;
+export const VIRTIO_F_RING_PACKED: Features = 1n << 34n;
 
 export function hasFeature(features: Features, feature: Features): boolean {
   return (features & feature) !== 0n;

@@ -6,6 +6,7 @@ export { featureNames, featureSet, refuseFeatures, type Feature, type Features, 
 export { DriverFault, driverRules, type DriverRule } from './rules.js';
 export { RegisterBlock, type AccessWidth, type Register } from './registers.js';
 export { Signal } from './signal.js';
+export { PackedQueue } from './packed.js';
 export { SplitQueue } from './split.js';
 export type { QueueSetup, QueueState, Virtqueue } from './queue.js';
 export { deviceStatus } from './status.js';

@@ -34,20 +34,30 @@ export interface Virtqueue {
   save(): QueueState;
 }
 
-/** What a queue keeps between two calls, without the buffers that the device holds. */
+/** What a queue keeps between two calls. Of a split queue it is indices, of a packed one places in the ring. */
 export interface QueueState {
   nextAvailable: number;
   nextUsed: number;
-  /** The used index that the driver sees. */
+  /** Up to where the driver sees what was used. */
   publishedUsed: number;
-  /** The used index that it saw when it was decided last whether to interrupt it. */
+  /** Up to where it saw that when it was decided last whether to interrupt it. */
   decidedUsed: number;
+  /** Of a packed queue: the buffers that the device has, which the ring itself may not show any more. */
+  held?: HeldBuffer[];
+}
+
+/** A buffer that the device took and has not given back. */
+export interface HeldBuffer {
+  head: number;
+  slots: number;
+  readableCount: number;
+  ranges: [address: number, length: number][];
 }
 
 /** Where a queue lies and what it may use; from the transport's registers. */
 export interface QueueSetup {
   readonly index: number;
-  /** Entries, a power of two from 1 to 32768. */
+  /** Entries, from 1 to 32768; of a split queue a power of two. */
   readonly size: number;
   /** Guest-physical addresses of the descriptor area, driver area and device area (virtio 2.6). */
   readonly descriptorArea: number;

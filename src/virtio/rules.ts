@@ -5,19 +5,33 @@ import { GuestMemoryError } from './memory.js';
  * was wrong and where the specification says so. Sections are those of virtio 1.3.
  */
 export const driverRules = {
-  'available-index': { section: '2.7.13', says: 'no more buffers are available than the queue has descriptors' },
+  'available-index': {
+    section: '2.7.13, 2.8.17',
+    says: 'no more buffers are available than the queue has descriptors',
+  },
   'descriptor-index': { section: '2.7.5', says: 'a descriptor index lies within its table' },
-  'descriptor-loop': { section: '2.7.5.1', says: 'a chain is no longer than the queue and has no loop' },
-  'descriptor-address': { section: '2.7.5', says: 'a buffer lies within guest memory' },
-  'descriptor-order': { section: '2.7.4.2', says: 'device-readable descriptors come before device-writable ones' },
+  'descriptor-loop': { section: '2.7.5.1, 2.8.17', says: 'a chain is no longer than the queue and has no loop' },
+  'descriptor-address': { section: '2.7.5, 2.8.13', says: 'a buffer lies within guest memory' },
+  'descriptor-order': {
+    section: '2.7.4.2, 2.8.17',
+    says: 'device-readable descriptors come before device-writable ones',
+  },
   'chain-length': { section: '2.7.5.1', says: 'a chain describes at most 2^32 bytes' },
-  'indirect-not-negotiated': { section: '2.7.5.3.1', says: 'indirect tables need VIRTIO_F_INDIRECT_DESC' },
+  'indirect-not-negotiated': { section: '2.7.5.3.1, 2.8.19', says: 'indirect tables need VIRTIO_F_INDIRECT_DESC' },
   'indirect-nested': { section: '2.7.5.3.1', says: 'an indirect table holds no indirect descriptor' },
-  'indirect-next': { section: '2.7.5.3.1', says: 'an indirect descriptor does not have VIRTQ_DESC_F_NEXT too' },
-  'indirect-length': { section: '2.7.5.3', says: 'an indirect table is a non-empty row of whole descriptors' },
-  'queue-size': { section: '4.1.4.3.2', says: 'a split queue has a power of two of entries, up to what is offered' },
-  'ring-alignment': { section: '2.7', says: 'descriptor table, available and used ring are aligned to 16, 2 and 4' },
-  'ring-address': { section: '2.7', says: 'the rings lie within guest memory' },
+  'indirect-next': { section: '2.7.5.3.1, 2.8.19', says: 'an indirect descriptor does not have VIRTQ_DESC_F_NEXT too' },
+  'indirect-length': { section: '2.7.5.3, 2.8.7', says: 'an indirect table is a non-empty row of whole descriptors' },
+  'indirect-in-list': { section: '2.8.19', says: 'an indirect descriptor of a packed queue stands alone' },
+  'list-incomplete': { section: '2.8.17', says: 'a list of descriptors is made available as a whole' },
+  'queue-size': {
+    section: '4.1.4.3.2',
+    says: 'a queue has at least one entry and at most what is offered, a split queue a power of two',
+  },
+  'ring-alignment': {
+    section: '2.7, 2.8.10.1',
+    says: 'the parts of a queue are aligned: those of a split one to 16, 2 and 4, those of a packed one to 16, 4 and 4',
+  },
+  'ring-address': { section: '2.7, 2.8.10.1', says: 'the rings lie within guest memory' },
   'queue-reconfigured': { section: '4.1.4.3.2', says: 'an enabled queue keeps its size and addresses' },
   'queue-disabled-by-driver': { section: '4.1.4.3.2', says: 'the driver does not write 0 to queue_enable' },
   'features-after-ok': { section: '2.2.1', says: 'no feature is accepted after FEATURES_OK' },

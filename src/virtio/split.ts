@@ -1,37 +1,16 @@
 import { DescriptorChain } from './chain.js';
 import type { ActiveQueue } from './device.js';
-import { within, type GuestMemory } from './memory.js';
+import type { GuestMemory } from './memory.js';
 import type { QueueSetup, QueueState } from './queue.js';
-import { DriverFault, type DriverRule } from './rules.js';
-
-/** Descriptor flags (virtio 2.7.5). */
-const NEXT = 1;
-const WRITE = 2;
-const INDIRECT = 4;
-const descriptorBytes = 16;
+import { descriptorBytes, descriptorFlag, largestQueue, read32, Ring, type RingOptions } from './ring.js';
 
 /** Flag of the available ring (2.7.6): the driver wants no interrupt. */
 const NO_INTERRUPT = 1;
 /** Flag of the used ring (2.7.8): the device wants no notification. */
 const NO_NOTIFY = 1;
 
-const largestQueue = 32768;
-const longestChain = 2 ** 32;
-
-export interface SplitOptions {
-  /** VIRTIO_F_INDIRECT_DESC was negotiated. */
-  readonly indirect: boolean;
-  /** VIRTIO_F_EVENT_IDX was negotiated. */
-  readonly eventIndex: boolean;
-}
-
 /** The device's side of a split virtqueue (virtio 2.7). */
-export class SplitQueue implements ActiveQueue {
-  readonly index: number;
-  readonly size: number;
-  paused = false;
-  private readonly memory: GuestMemory;
-  private readonly options: SplitOptions;
+export class SplitQueue extends Ring implements ActiveQueue {
   private readonly descriptorTable: number;
   /** Indices into `words16` of the fields of the available ring. */
   private readonly availableFlags: number;
@@ -54,19 +33,12 @@ export class SplitQueue implements ActiveQueue {
   private publishedUsed = 0;
   /** The used index that it had been told when it was decided last whether to interrupt it. */
   private decidedUsed = 0;
-  private broken = false;
-  private readonly spare: DescriptorChain[] = [];
 
   /** @throws DriverFault when the driver's addresses or size can't be worked with */
-  constructor(setup: QueueSetup, memory: GuestMemory, options: SplitOptions) {
-    const { index, size, descriptorArea, driverArea, deviceArea } = setup;
-    this.index = index;
-    this.size = size;
-    this.memory = memory;
-    this.options = options;
-    if (size < 1 || size > largestQueue || (size & (size - 1)) !== 0) {
-      throw new DriverFault('queue-size', `size ${size}`, index);
-    }
+  constructor(setup: QueueSetup, memory: GuestMemory, options: RingOptions) {
+    super(setup, memory, options);
+    const { size, descriptorArea, driverArea, deviceArea } = setup;
+    if (size < 1 || size > largestQueue || (size & (size - 1)) !== 0) this.fail('queue-size', `size ${size}`);
     this.claim(descriptorArea, 16, descriptorBytes * size);
     this.claim(driverArea, 2, 6 + 2 * size);
     this.claim(deviceArea, 4, 6 + 8 * size);
@@ -188,61 +160,23 @@ export class SplitQueue implements ActiveQueue {
   }
 
   private walk(chain: DescriptorChain, table: number, entries: number, first: number, nested: boolean): void {
-    const { options, memory } = this;
+    const { memory } = this;
     let index = first;
     for (;;) {
       if (index >= entries) this.fail('descriptor-index', `index ${index} in a table of ${entries}`);
-      if (chain.count >= this.size) {
-        this.fail('descriptor-loop', `more than ${this.size} descriptors from ${chain.head} on`);
-      }
       const at = table + descriptorBytes * index;
       const length = read32(memory, at + 8);
       const flagsAndNext = read32(memory, at + 12);
       const flags = flagsAndNext & 0xffff;
-      const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
-      if (!within(memory.size, address, length)) {
-        this.fail('descriptor-address', `descriptor ${index} has 0x${address.toString(16)}, length ${length}`);
-      }
-      if (flags & INDIRECT) {
-        if (!options.indirect) this.fail('indirect-not-negotiated', `descriptor ${index}`);
+      const address = this.bufferAddress(at, length);
+      if (flags & descriptorFlag.indirect) {
         if (nested) this.fail('indirect-nested', `descriptor ${index} of a table`);
-        if (flags & NEXT) this.fail('indirect-next', `descriptor ${index}`);
-        if (length === 0 || length % descriptorBytes !== 0) this.fail('indirect-length', `${length} bytes`);
-        this.walk(chain, address, length / descriptorBytes, 0, true);
+        this.walk(chain, address, this.tableEntries(length, flags), 0, true);
         return;
       }
-      const writable = (flags & WRITE) !== 0;
-      if (!writable && chain.readableCount < chain.count) this.fail('descriptor-order', `descriptor ${index}`);
-      chain.add(address, length, writable);
-      const bytes = chain.readableLength + chain.writableLength;
-      if (bytes > longestChain) this.fail('chain-length', `${bytes} bytes from ${chain.head} on`);
-      if (!(flags & NEXT)) return;
+      this.addTo(chain, address, length, flags);
+      if (!(flags & descriptorFlag.next)) return;
       index = flagsAndNext >>> 16;
     }
   }
-
-  private claim(address: number, alignment: number, length: number): void {
-    if (address % alignment !== 0) {
-      throw new DriverFault(
-        'ring-alignment',
-        `0x${address.toString(16)} is not a multiple of ${alignment}`,
-        this.index,
-      );
-    }
-    if (!within(this.memory.size, address, length)) {
-      throw new DriverFault('ring-address', `0x${address.toString(16)} and ${length} bytes`, this.index);
-    }
-  }
-
-  private fail(rule: DriverRule, detail: string): never {
-    this.broken = true;
-    throw new DriverFault(rule, detail, this.index);
-  }
-}
-
-/** A 32-bit word at any address: indirect tables need no alignment. */
-function read32(memory: GuestMemory, address: number): number {
-  if ((address & 3) === 0) return memory.words32[address >>> 2];
-  const bytes = memory.bytes;
-  return (bytes[address] | (bytes[address + 1] << 8) | (bytes[address + 2] << 16) | (bytes[address + 3] << 24)) >>> 0;
 }

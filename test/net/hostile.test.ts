@@ -5,7 +5,9 @@ import { connect, Sent } from '../../src/net/link/port.js';
 import { driverRules } from '../../src/virtio/rules.js';
 import { plainFrame } from '../support/frames.js';
 import { NetDriver, newCard, runningCard, type Card } from '../support/netDriver.js';
-import { writeDescriptor } from '../support/naiveDriver.js';
+import type { TestMemory } from '../support/memory.js';
+import { writeDescriptor, type DriverQueue } from '../support/naiveDriver.js';
+import { packedFlag, writePackedDescriptor } from '../support/packedDriver.js';
 import { status, type PciDriver } from '../support/pciDriver.js';
 
 const memoryBytes = 0x8000;
@@ -67,16 +69,45 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 /** A frame of small bytes. */
 const quietFrame = (size: number): Uint8Array => plainFrame(size).map((byte) => byte % largestByte);
 
-function act({ machine, wire, clock }: Card, driver: PciDriver, step: Step): void {
+type Describe = Extract<Step, { do: 'describe' }>;
+type Offer = Extract<Step, { do: 'offer' }>;
+
+/** How garbage gets into the rings of each layout. */
+const layouts = {
+  split: {
+    describe(memory: TestMemory, ring: DriverQueue, step: Describe): void {
+      writeDescriptor(memory, ring.addresses.descriptorArea, step.index, step);
+    },
+    offer({ view }: TestMemory, { addresses: { driverArea } }: DriverQueue, { heads, jump }: Offer): void {
+      const index = view.getUint16(driverArea + 2, true);
+      heads.forEach((head, i) => view.setUint16(driverArea + 4 + 2 * ((index + i) % queueSize), head, true));
+      view.setUint16(driverArea + 2, (index + heads.length + jump) & 0xffff, true);
+    },
+  },
+  packed: {
+    describe(memory: TestMemory, ring: DriverQueue, step: Describe): void {
+      writePackedDescriptor(memory, ring.addresses.descriptorArea, step.index, { ...step, id: step.next });
+    },
+    /** From where the device says that it looks next, as many descriptors become available as there are heads. */
+    offer({ view }: TestMemory, { addresses }: DriverQueue, { heads, jump }: Offer): void {
+      const next = view.getUint16(addresses.deviceArea, true);
+      let wrap = next >>> 15;
+      for (let i = (next & 0x7fff) + (jump % queueSize); i < (next & 0x7fff) + heads.length; i++) {
+        if (i % queueSize === 0 && i > (next & 0x7fff)) wrap ^= 1;
+        const at = addresses.descriptorArea + 16 * (i % queueSize) + 14;
+        const flags = view.getUint16(at, true) & ~(packedFlag.available | packedFlag.used);
+        view.setUint16(at, flags | (wrap ? packedFlag.available : packedFlag.used), true);
+      }
+    },
+  },
+} as const;
+type Layout = keyof typeof layouts;
+
+function act({ machine, wire, clock }: Card, driver: PciDriver, layout: Layout, step: Step): void {
   const { memory } = machine;
-  if (step.do === 'describe') {
-    writeDescriptor(memory, driver.queues[step.queue].addresses.descriptorArea, step.index, step);
-  } else if (step.do === 'offer') {
-    const { driverArea } = driver.queues[step.queue].addresses;
-    const index = memory.view.getUint16(driverArea + 2, true);
-    step.heads.forEach((head, i) => memory.view.setUint16(driverArea + 4 + 2 * ((index + i) % queueSize), head, true));
-    memory.view.setUint16(driverArea + 2, (index + step.heads.length + step.jump) & 0xffff, true);
-  } else if (step.do === 'poke') memory.bytes.set(step.bytes, step.at);
+  if (step.do === 'describe') layouts[layout].describe(memory, driver.queues[step.queue], step);
+  else if (step.do === 'offer') layouts[layout].offer(memory, driver.queues[step.queue], step);
+  else if (step.do === 'poke') memory.bytes.set(step.bytes, step.at);
   else if (step.do === 'notify') driver.notify(step.queue);
   else if (step.do === 'arrive') wire.deliver(...step.sizes.map(quietFrame));
   else if (step.do === 'room') {
@@ -108,14 +139,20 @@ function expectWorking(card: Card): void {
 }
 
 describe('a hostile guest', { timeout: 60000 }, () => {
-  it.each(['a wire', 'a loopback'])('with any garbage in its rings, on %s, breaks no more than its own card', (to) => {
+  it.each<[Layout, string]>([
+    ['split', 'a wire'],
+    ['split', 'a loopback'],
+    ['packed', 'a wire'],
+    ['packed', 'a loopback'],
+  ])('with any garbage in its %s rings, on %s, breaks no more than its own card', (layout, to) => {
     const rules = new Set<string>();
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
-        const card = newCard({ queuePairs: 2, queueSize, memory: memoryBytes });
+        const features = { VIRTIO_F_RING_PACKED: layout === 'packed' };
+        const card = newCard({ queuePairs: 2, queueSize, memory: memoryBytes, features });
         if (to === 'a loopback') connect(card.card, new Loopback());
         const { pci } = new NetDriver(card.machine);
-        for (const step of steps) act(card, pci, step);
+        for (const step of steps) act(card, pci, layout, step);
         for (const { bytes } of card.wire.sent) expect(bytes.includes(0xa5)).toBe(false);
         expectHonest(card);
         for (const { fault } of card.faults) rules.add(fault.rule);
@@ -123,18 +160,31 @@ describe('a hostile guest', { timeout: 60000 }, () => {
       }),
       { numRuns: 250 },
     );
-    // The garbage gets deep enough to break rules of many kinds.
-    expect(rules.size).toBeGreaterThan(8);
+    // The garbage gets deep enough to break rules of many kinds, of which a packed ring has fewer.
+    expect(rules.size).toBeGreaterThan(layout === 'split' ? 8 : 4);
   });
 
   it('that makes one buffer available again and again while it waits does not fill the host', () => {
-    const { driver, wire, faults, machine } = runningCard({ queuePairs: 1, queueSize: 16 });
+    const features = { VIRTIO_F_RING_PACKED: false };
+    const { driver, wire, faults, machine } = runningCard({ queuePairs: 1, queueSize: 16, features });
     wire.answer = Sent.full;
     driver.send(0, plainFrame(60));
     const ring = driver.pci.queues[1];
     for (let i = 0; i < 100; i++) {
       ring.offer(0);
       machine.watch(() => driver.pci.notify(1));
+    }
+    expect(faults[0]).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: 1 } });
+  });
+
+  it('that makes descriptors available again which the device has does not fill the host', () => {
+    const { driver, wire, faults, machine } = runningCard({ queuePairs: 1, queueSize: 16 });
+    wire.answer = Sent.full;
+    const { descriptorArea } = driver.pci.queues[1].addresses;
+    for (let i = 0; i < 100; i++) {
+      const flags = Math.floor(i / 16) % 2 === 0 ? packedFlag.available : packedFlag.used;
+      writePackedDescriptor(machine.memory, descriptorArea, i % 16, { address: 0x1000, length: 72, id: 3, flags });
+      driver.pci.notify(1);
     }
     expect(faults[0]).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: 1 } });
   });

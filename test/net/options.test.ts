@@ -122,6 +122,7 @@ describe('the features of a card', () => {
       VIRTIO_F_EVENT_IDX: 29,
       VIRTIO_F_VERSION_1: 32,
       VIRTIO_F_ACCESS_PLATFORM: 33,
+      VIRTIO_F_RING_PACKED: 34,
       VIRTIO_F_ORDER_PLATFORM: 36,
     });
   });

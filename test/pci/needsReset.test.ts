@@ -80,7 +80,7 @@ describe('a device whose driver broke a rule', () => {
   it('stops the other queues too when it was a queue that was set up wrong', () => {
     const { driver, wire } = runningCard({ queuePairs: 2 }, { pairs: 1 });
     driver.pci.setUpQueue(3, { enable: false });
-    driver.pci.set('queueSize', 7);
+    driver.pci.set('queueSize', 0);
     driver.pci.set('queueEnable', 1);
     expect(driver.pci.hasStatus(status.needsReset)).toBe(true);
     driver.queuePacket(0, frame);

@@ -7,14 +7,28 @@ export interface NaiveBuffer {
   readonly elements: Element[];
 }
 
-/** The driver broke a rule of virtio 2.7. */
+/** The driver broke a rule of virtio 2.7 or 2.8. */
 export class NaiveFault extends Error {}
+
+/** The device's side of a virtqueue, whatever its layout. */
+export interface DeviceSide {
+  /** The next buffer. @throws NaiveFault */
+  take(): NaiveBuffer | undefined;
+  /** Puts back the buffer that was taken last. */
+  putBack(): void;
+  /** Gives a buffer back. Answers where in the ring that is told, in 8 bytes. */
+  use(head: number, written: number): number;
+  /** Shows the driver what was used; whether it is to be notified. */
+  publish(): boolean;
+  /** Asks for notifications or for none; whether there is a buffer already. */
+  want(wanted: boolean): boolean;
+}
 
 /**
  * The device's side of a split virtqueue, written from virtio 2.7 alone and as plainly as can be: it keeps no copy of
  * anything that stands in memory, goes through every ring entry one by one, and takes no care to be quick.
  */
-export class NaiveDevice {
+export class NaiveDevice implements DeviceSide {
   private readonly memory: TestMemory;
   private readonly size: number;
   private readonly addresses: RingAddresses;

@@ -34,6 +34,38 @@ export interface IndirectTable {
   readonly direct?: number;
 }
 
+/** The driver's side of a virtqueue, whatever its layout. Heads are buffer ids where the queue is packed. */
+export interface DriverQueue {
+  readonly memory: TestMemory;
+  readonly size: number;
+  readonly addresses: RingAddresses;
+  readonly eventIndex: boolean;
+  /** Descriptors that hold nothing, in the order in which they will be taken. */
+  readonly free: readonly number[];
+  /** Heads of the buffers that the device has. */
+  readonly outstanding: number[];
+  /** How far the device has used the ring. */
+  readonly usedIndex: number;
+  /** What a notification tells of the next available entry: offset in 15 bits, wrap counter above them (virtio 2.9). */
+  readonly notificationData: number;
+  /** Places a buffer into free descriptors. Answers its head, or undefined when there are too few. */
+  place(elements: readonly Element[], indirect?: IndirectTable): number | undefined;
+  /** Makes buffers available, all at once. */
+  offer(...heads: number[]): void;
+  /** Places a buffer and makes it available. */
+  add(elements: readonly Element[], indirect?: IndirectTable): number | undefined;
+  /** Whether the device must be told of what was made available since the last time this was asked. */
+  kick(): boolean;
+  /** What the device has used since the last time. */
+  collect(): UsedElement[];
+  /** 1 asks for no interrupt, 0 for one. */
+  setFlags(flags: number): void;
+  /** Asks for an interrupt when the device uses the entry with this index. */
+  setUsedEvent(index: number): void;
+  /** Asks for an interrupt at the next buffer that is used, as a driver does that has collected all. */
+  wantInterrupt(): void;
+}
+
 export function allocateRings(memory: TestMemory, size: number): RingAddresses {
   const { descriptor, driver, device } = ringLayout;
   return {
@@ -66,7 +98,7 @@ export interface NaiveDriverOptions {
 }
 
 /** The driver's side of a split virtqueue, step by step as virtio 2.7.13 and 2.7.14 tell it. */
-export class NaiveDriver {
+export class NaiveDriver implements DriverQueue {
   readonly memory: TestMemory;
   readonly size: number;
   readonly addresses: RingAddresses;
@@ -102,6 +134,10 @@ export class NaiveDriver {
 
   get usedIndex(): number {
     return this.get(this.addresses.deviceArea + 2);
+  }
+
+  get notificationData(): number {
+    return this.available;
   }
 
   get availableEvent(): number {

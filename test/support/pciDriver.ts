@@ -1,6 +1,7 @@
 import type { AccessWidth } from '../../src/virtio/registers.js';
 import type { TestMachine } from './machine.js';
-import { NaiveDriver } from './naiveDriver.js';
+import { NaiveDriver, type DriverQueue } from './naiveDriver.js';
+import { PackedDriver } from './packedDriver.js';
 
 /** Configuration space of a PCI function (PCI 3.0, 6.1). */
 export const header = {
@@ -70,7 +71,7 @@ export class PciDriver {
   readonly structures: ReadonlyMap<number, Structure>;
   readonly msixCapability: number | undefined;
   /** The rings of the queues that were set up, by index. */
-  readonly queues: NaiveDriver[] = [];
+  readonly queues: DriverQueue[] = [];
   features = 0n;
 
   /** Finds the structures, places the BARs, and switches on their decoding and bus mastering. */
@@ -207,10 +208,11 @@ export class PciDriver {
   }
 
   /** Sets a queue up with rings of its own (virtio 4.1.5.1.3). */
-  setUpQueue(index: number, options: QueueOptions = {}): NaiveDriver {
+  setUpQueue(index: number, options: QueueOptions = {}): DriverQueue {
     this.set('queueSelect', index);
     const size = options.size ?? this.get('queueSize');
-    const ring = new NaiveDriver(this.machine.memory, size, { eventIndex: (this.features & (1n << 29n)) !== 0n });
+    const Layout = this.has(34n) ? PackedDriver : NaiveDriver;
+    const ring = new Layout(this.machine.memory, size, { eventIndex: this.has(29n) });
     this.set('queueSize', size);
     const { descriptorArea, driverArea, deviceArea } = ring.addresses;
     this.setAddresses({ queueDesc: descriptorArea, queueDriver: driverArea, queueDevice: deviceArea });
@@ -240,6 +242,10 @@ export class PciDriver {
     const wanted = this.queues[queue].kick();
     if (wanted) this.notify(queue);
     return wanted;
+  }
+
+  private has(bit: bigint): boolean {
+    return ((this.features >> bit) & 1n) === 1n;
   }
 
   private structureAt(capability: number): Structure {

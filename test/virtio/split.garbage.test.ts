@@ -5,6 +5,7 @@ import { SplitQueue } from '../../src/virtio/split.js';
 import { TestMemory } from '../support/memory.js';
 import { NaiveDevice, NaiveFault } from '../support/naiveDevice.js';
 import { allocateRings, writeDescriptor } from '../support/naiveDriver.js';
+import { takeAll } from '../support/takeAll.js';
 
 const memoryBytes = 0x4000;
 
@@ -48,21 +49,6 @@ function filled({ size, start, table, elsewhere, heads, ahead }: Garbage) {
   heads.slice(0, size).forEach((head, i) => memory.view.setUint16(rings.driverArea + 4 + 2 * i, head, true));
   memory.view.setUint16(rings.driverArea + 2, (start + ahead) & 0xffff, true);
   return { memory, rings };
-}
-
-/** Everything a device takes, and whether it stopped because a rule was broken. */
-function takeAll<T>(
-  take: () => T | undefined,
-  broke: new (...args: never[]) => Error,
-): { taken: T[]; broken: boolean } {
-  const taken: T[] = [];
-  try {
-    for (let buffer = take(); buffer; buffer = take()) taken.push(buffer);
-    return { taken, broken: false };
-  } catch (error) {
-    if (error instanceof broke) return { taken, broken: true };
-    throw error;
-  }
 }
 
 it('a split queue takes from garbage what the naive one takes, and stops where that stops', { timeout: 60000 }, () => {

@@ -1,0 +1,89 @@
+import type { DescriptorChain } from './chain.js';
+import { within, type GuestMemory } from './memory.js';
+import type { QueueSetup } from './queue.js';
+import { DriverFault, type DriverRule } from './rules.js';
+
+/** Descriptor flags that both layouts have (virtio 2.7.5, 2.8.6). */
+export const descriptorFlag = { next: 1, write: 2, indirect: 4 } as const;
+export const descriptorBytes = 16;
+export const largestQueue = 32768;
+const longestChain = 2 ** 32;
+
+export interface RingOptions {
+  /** VIRTIO_F_INDIRECT_DESC was negotiated. */
+  readonly indirect: boolean;
+  /** VIRTIO_F_EVENT_IDX was negotiated. */
+  readonly eventIndex: boolean;
+}
+
+/** What both layouts of a virtqueue share: how the device reads descriptors, and what it does not believe of them. */
+export abstract class Ring {
+  readonly index: number;
+  readonly size: number;
+  paused = false;
+  protected readonly memory: GuestMemory;
+  protected readonly options: RingOptions;
+  /** The driver broke a rule: the queue gives no more buffers. */
+  protected broken = false;
+  /** Chains to use again. */
+  protected readonly spare: DescriptorChain[] = [];
+
+  constructor({ index, size }: QueueSetup, memory: GuestMemory, options: RingOptions) {
+    this.index = index;
+    this.size = size;
+    this.memory = memory;
+    this.options = options;
+  }
+
+  /** Checks that a part of the queue can lie there. @throws DriverFault */
+  protected claim(address: number, alignment: number, length: number): void {
+    if (address % alignment !== 0) {
+      this.fail('ring-alignment', `0x${address.toString(16)} is not a multiple of ${alignment}`);
+    }
+    if (!within(this.memory.size, address, length)) {
+      this.fail('ring-address', `0x${address.toString(16)} and ${length} bytes`);
+    }
+  }
+
+  /** The address in the descriptor at `at`, from which on `length` bytes are guest memory. @throws DriverFault */
+  protected bufferAddress(at: number, length: number): number {
+    const { memory } = this;
+    const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
+    if (!within(memory.size, address, length)) {
+      this.fail('descriptor-address', `0x${address.toString(16)}, length ${length}`);
+    }
+    return address;
+  }
+
+  /** Adds what a descriptor describes to its chain. @throws DriverFault */
+  protected addTo(chain: DescriptorChain, address: number, length: number, flags: number): void {
+    if (chain.count >= this.size) this.fail('descriptor-loop', `more than ${this.size} descriptors`);
+    const writable = (flags & descriptorFlag.write) !== 0;
+    if (!writable && chain.readableCount < chain.count) {
+      this.fail('descriptor-order', `0x${address.toString(16)}, length ${length}`);
+    }
+    chain.add(address, length, writable);
+    const bytes = chain.readableLength + chain.writableLength;
+    if (bytes > longestChain) this.fail('chain-length', `${bytes} bytes`);
+  }
+
+  /** Number of descriptors of an indirect table, from the descriptor that refers to it. @throws DriverFault */
+  protected tableEntries(length: number, flags: number): number {
+    if (!this.options.indirect) this.fail('indirect-not-negotiated', `a table of ${length} bytes`);
+    if (flags & descriptorFlag.next) this.fail('indirect-next', `a table of ${length} bytes`);
+    if (length === 0 || length % descriptorBytes !== 0) this.fail('indirect-length', `${length} bytes`);
+    return length / descriptorBytes;
+  }
+
+  protected fail(rule: DriverRule, detail: string): never {
+    this.broken = true;
+    throw new DriverFault(rule, detail, this.index);
+  }
+}
+
+/** A 32-bit word at any address: indirect tables need no alignment. */
+export function read32(memory: GuestMemory, address: number): number {
+  if ((address & 3) === 0) return memory.words32[address >>> 2];
+  const bytes = memory.bytes;
+  return (bytes[address] | (bytes[address + 1] << 8) | (bytes[address + 2] << 16) | (bytes[address + 3] << 24)) >>> 0;
+}
