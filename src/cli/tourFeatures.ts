@@ -44,5 +44,9 @@ export const featureMeanings: Readonly<Record<NetFeatureName, string>> = {
   VIRTIO_F_VERSION_1: 'the modern interface, virtio 1.0 and later',
   VIRTIO_F_ACCESS_PLATFORM: "memory is reached by the platform's rules, as through an IOMMU",
   VIRTIO_F_RING_PACKED: 'one ring that both sides write, in place of three',
+  VIRTIO_F_IN_ORDER: 'buffers come back in the order in which they went',
+  VIRTIO_F_NOTIFICATION_DATA: 'the driver tells with a notification how far it has filled the ring',
+  VIRTIO_F_NOTIF_CONFIG_DATA: 'the device says what a queue is called in notifications',
+  VIRTIO_F_RING_RESET: 'a queue can be reset, and resized, alone',
   VIRTIO_F_ORDER_PLATFORM: "memory accesses are ordered by the platform's rules",
 };

@@ -1,6 +1,6 @@
 import type { Clock } from '../virtio/clock.js';
 import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
-import { hasFeature, type Features } from '../virtio/features.js';
+import { hasFeature, VIRTIO_F_RING_RESET, type Features } from '../virtio/features.js';
 import { asFault, DriverFault } from '../virtio/rules.js';
 import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
@@ -223,6 +223,20 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     });
   }
 
+  /** Frames for a receive queue wait at the other end until there is one again; what a transmit queue held is lost. */
+  resetQueue(index: number): void {
+    const pair = index >>> 1;
+    if (index >= this.controlIndex) {
+      this.control = undefined;
+      return;
+    }
+    const lanes = index % 2 === 0 ? this.receivers : this.transmitters;
+    if (index % 2 === 1) this.transmitters[pair]?.abandon();
+    lanes[pair]?.show();
+    lanes[pair] = undefined;
+    this.coalescing.resetQueue(index);
+  }
+
   reset(): void {
     this.forget();
     this.config.mac.set(this.settings.mac);
@@ -270,7 +284,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     // What the guest does not want is not lost, whatever else stands against it.
     if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
     const lost = this.unreceivable(frame);
-    if (lost || !receiver) return this.drop(pair, lost ?? 'notReady');
+    if (lost) return this.drop(pair, lost);
+    if (!receiver) return this.mayComeBack ? Sent.full : this.drop(pair, 'notReady');
     const answer = this.guard(() => receiver.receive(frame));
     if (answer === undefined) return this.drop(pair, 'fault');
     if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
@@ -478,6 +493,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (neededOffloads(frame) & ~this.offloads) return 'offload';
     if (!hasFeature(this.active.features, VIRTIO_NET_F_MTU)) return undefined;
     return wirePayload(frame) > this.settings.mtu ? 'tooLong' : undefined;
+  }
+
+  /** A receive queue that there is not was reset, and its driver may enable it again. */
+  private get mayComeBack(): boolean {
+    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET);
   }
 
   private drop(pair: number, reason: DropReason): Sent {

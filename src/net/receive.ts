@@ -13,8 +13,8 @@ const noHeader = new Uint8Array(0);
 
 /** The receive half of a queue pair: puts frames into the guest's receive buffers (virtio 5.1.6.3, 5.1.6.4). */
 export class ReceiveLane {
-  /** Somebody was told that there is no room, and waits. */
-  private starved = false;
+  /** Somebody was told that there is no room, and waits; also while there was no queue here. */
+  private starved = true;
   /** Packets that were received and not shown to the driver yet. */
   private fresh = 0;
   private readonly queue: ActiveQueue;

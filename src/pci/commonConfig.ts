@@ -1,9 +1,17 @@
-import { hasFeature, VIRTIO_F_RING_PACKED } from '../virtio/features.js';
+import {
+  hasFeature,
+  VIRTIO_F_NOTIF_CONFIG_DATA,
+  VIRTIO_F_RING_PACKED,
+  VIRTIO_F_RING_RESET,
+  type Features,
+} from '../virtio/features.js';
 import { RegisterBlock, type Register } from '../virtio/registers.js';
 import type { Negotiation } from '../virtio/negotiation.js';
 import { DriverFault, type DriverRule } from '../virtio/rules.js';
 import type { InterruptRouter } from './interrupts.js';
+import { noVector } from './ids.js';
 import { commonBytes } from './layout.js';
+import { notifConfigData } from './notification.js';
 import {
   addressHalves,
   newQueueRegisters,
@@ -15,6 +23,8 @@ import {
 export interface CommonConfigEvents {
   /** The driver enabled this queue. */
   queueEnabled(index: number): void;
+  /** The driver resets this queue; its registers are as after a reset when that is done. */
+  queueReset(index: number): void;
   violation(fault: DriverFault): void;
 }
 
@@ -161,7 +171,21 @@ export class CommonConfig {
         read: () => this.selected?.addresses[half] ?? 0,
         write: (value) => this.setUp(name, (queue) => (queue.addresses[half] = value)),
       })),
+      { name: 'queueNotifConfigData', offset: 56, width: 2, read: () => this.notifConfigData },
+      {
+        name: 'queueReset',
+        offset: 58,
+        width: 2,
+        mask: 0xffff,
+        read: () => 0,
+        write: (value) => this.resetQueue(value),
+      },
     ];
+  }
+
+  private get notifConfigData(): number {
+    if (!this.selected || !this.has(VIRTIO_F_NOTIF_CONFIG_DATA)) return 0;
+    return notifConfigData(this.block.get('queueSelect'));
   }
 
   private get selected(): QueueRegisters | undefined {
@@ -170,7 +194,7 @@ export class CommonConfig {
 
   /** A size that the driver of a split queue must not have written reads as 0: it must see powers of two (4.1.4.3.1). */
   private presentable(size: number): number {
-    return hasFeature(this.negotiation.features, VIRTIO_F_RING_PACKED) || (size & (size - 1)) === 0 ? size : 0;
+    return this.has(VIRTIO_F_RING_PACKED) || (size & (size - 1)) === 0 ? size : 0;
   }
 
   private setUp(what: string, change: (queue: QueueRegisters) => void): void {
@@ -178,6 +202,20 @@ export class CommonConfig {
     if (!queue) return;
     if (queue.enabled) this.violate('queue-reconfigured', `${what} was written`);
     else change(queue);
+  }
+
+  /** A queue is reset at once, so that no driver ever reads a 1 (4.1.4.3.1). The register is there when it was negotiated. */
+  private resetQueue(value: number): void {
+    const queue = this.selected;
+    if (!queue || value !== 1 || !this.has(VIRTIO_F_RING_RESET)) return;
+    const index = this.block.get('queueSelect');
+    this.events.queueReset(index);
+    resetQueueRegisters(queue, this.maxima[index]);
+    this.interrupts.setQueueVector(index, noVector);
+  }
+
+  private has(feature: Features): boolean {
+    return hasFeature(this.negotiation.features, feature);
   }
 
   /** Only 1 may be written (4.1.4.3.2); the low byte of a split write enables, the high byte then finds it enabled. */

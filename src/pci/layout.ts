@@ -22,5 +22,5 @@ export const msixPendingOffset = 0x18000;
  */
 export const notifyMultiplier = 4;
 
-export const commonBytes = 56;
+export const commonBytes = 60;
 export const isrBytes = 1;

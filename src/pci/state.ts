@@ -4,7 +4,7 @@ import type { CommonConfigState } from './commonConfig.js';
 import type { InterruptState } from './interrupts.js';
 import type { MsixState } from './msix.js';
 
-export const stateVersion = 1;
+export const stateVersion = 2;
 
 /** Everything that a virtio-pci function keeps, as one plain object. */
 export interface VirtioPciState {

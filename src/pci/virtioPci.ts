@@ -15,6 +15,7 @@ import { InterruptRouter } from './interrupts.js';
 import * as layout from './layout.js';
 import { LegacyInterface } from './legacy.js';
 import { Msix } from './msix.js';
+import { NotificationFormat } from './notification.js';
 import { queueSetup } from './queueRegisters.js';
 import { readState, stateVersion, type VirtioPciState } from './state.js';
 
@@ -58,6 +59,7 @@ export class VirtioPciFunction implements PciFunction {
   private readonly interrupts: InterruptRouter;
   private readonly common: CommonConfig;
   private readonly queues: (ActiveQueue | undefined)[];
+  private notifications = new NotificationFormat(0n);
   private host: PciHost | undefined;
   private readonly legacy: LegacyInterface | undefined;
   private readonly mapped: (number | undefined)[] = [];
@@ -83,6 +85,7 @@ export class VirtioPciFunction implements PciFunction {
     });
     this.common = new CommonConfig(device.queueSizes, this.negotiation, this.interrupts, {
       queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
+      queueReset: (index) => this.queueReset(index),
       violation: (fault) => this.report(fault, false),
     });
     this.legacy = device.transitional ? this.legacyInterface() : undefined;
@@ -171,6 +174,7 @@ export class VirtioPciFunction implements PciFunction {
   }
 
   private makeQueues(): void {
+    this.notifications = new NotificationFormat(this.negotiation.features);
     this.common.queues.forEach((queue, index) => {
       if (queue.enabled) this.makeQueue(index);
     });
@@ -193,7 +197,13 @@ export class VirtioPciFunction implements PciFunction {
     this.device.notify(index, false);
   }
 
-  private notify(index: number): void {
+  private queueReset(index: number): void {
+    if (!this.queues[index]) return;
+    this.device.resetQueue(index);
+    this.queues[index] = undefined;
+  }
+
+  private notify(index: number, width: AccessWidth, value: number): void {
     const { negotiation } = this;
     if (negotiation.needsReset) {
       this.report(new DriverFault('notify-needs-reset', 'a notification', index), false);
@@ -202,6 +212,8 @@ export class VirtioPciFunction implements PciFunction {
     } else if (!this.queues[index]) {
       this.report(new DriverFault('notify-unknown-queue', `queue ${index} of ${this.queues.length}`, index), false);
     } else {
+      const fault = this.notifications.faultOf(index, width, value);
+      if (fault) this.report(fault, false);
       this.guard(() => this.device.notify(index));
     }
   }
@@ -375,8 +387,8 @@ export class VirtioPciFunction implements PciFunction {
         space: {
           read: () => 0,
           // The address names the queue; further bytes of a split write say nothing new (4.1.4.4).
-          write: (offset) => {
-            if (offset % layout.notifyMultiplier === 0) this.notify(offset / layout.notifyMultiplier);
+          write: (offset, width, value) => {
+            if (offset % layout.notifyMultiplier === 0) this.notify(offset / layout.notifyMultiplier, width, value);
           },
         },
       },

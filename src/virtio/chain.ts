@@ -9,6 +9,8 @@ export class DescriptorChain {
   slots = 0;
   /** Where its queue remembers it. */
   place = 0;
+  /** Bytes written of a buffer that waits for those before it to be given back; -1 while the device works on it. */
+  returned = -1;
   /** Number of ranges. */
   count = 0;
   /** The first `readableCount` ranges are device-readable, the rest device-writable. */
@@ -25,6 +27,7 @@ export class DescriptorChain {
   start(head: number): void {
     this.head = head;
     this.slots = 0;
+    this.returned = -1;
     this.count = 0;
     this.readableCount = 0;
     this.readableLength = 0;

@@ -52,6 +52,8 @@ export interface VirtioDevice<State = unknown> {
   activate(activation: Activation): void;
   /** The driver made buffers of this queue available, or (byDriver is false) may have done so while nobody was told. */
   notify(queueIndex: number, byDriver?: boolean): void;
+  /** Gives up one queue: the driver resets it and may enable it again, in another size (virtio 2.6.1). */
+  resetQueue(queueIndex: number): void;
   /** Forgets the driver: drops what is held and gives up the queues. */
   reset(): void;
   save(): State;

@@ -32,13 +32,21 @@ export const ringFeatures = [
   // There is no IOMMU between the device and memory, which is what a driver takes from this bit.
   { name: 'VIRTIO_F_ACCESS_PLATFORM', bit: 33, dependsOn: modern, spec: '6.1', offeredByDefault: false },
   { name: 'VIRTIO_F_RING_PACKED', bit: 34, dependsOn: modern, spec: '2.8' },
+  { name: 'VIRTIO_F_IN_ORDER', bit: 35, dependsOn: modern, spec: '2.7.9, 2.8.8' },
   { name: 'VIRTIO_F_ORDER_PLATFORM', bit: 36, dependsOn: modern, spec: '6.1' },
+  { name: 'VIRTIO_F_NOTIFICATION_DATA', bit: 38, dependsOn: modern, spec: '2.9, 4.1.5.2' },
+  { name: 'VIRTIO_F_NOTIF_CONFIG_DATA', bit: 39, dependsOn: modern, spec: '2.9, 4.1.4.3, 4.1.5.2' },
+  { name: 'VIRTIO_F_RING_RESET', bit: 40, dependsOn: modern, spec: '2.6.1, 4.1.4.3' },
 ] as const satisfies readonly Feature[];
 
 export const VIRTIO_F_INDIRECT_DESC: Features = 1n << 28n;
 export const VIRTIO_F_EVENT_IDX: Features = 1n << 29n;
 export const VIRTIO_F_VERSION_1: Features = 1n << 32n;
 export const VIRTIO_F_RING_PACKED: Features = 1n << 34n;
+export const VIRTIO_F_IN_ORDER: Features = 1n << 35n;
+export const VIRTIO_F_NOTIFICATION_DATA: Features = 1n << 38n;
+export const VIRTIO_F_NOTIF_CONFIG_DATA: Features = 1n << 39n;
+export const VIRTIO_F_RING_RESET: Features = 1n << 40n;
 
 export function hasFeature(features: Features, feature: Features): boolean {
   return (features & feature) !== 0n;

@@ -2,11 +2,13 @@ import type { ActiveQueue } from './device.js';
 import {
   hasFeature,
   VIRTIO_F_EVENT_IDX,
+  VIRTIO_F_IN_ORDER,
   VIRTIO_F_INDIRECT_DESC,
   VIRTIO_F_RING_PACKED,
   type Features,
 } from './features.js';
 import type { GuestMemory } from './memory.js';
+import { InOrderQueue } from './inOrder.js';
 import { PackedQueue } from './packed.js';
 import type { QueueSetup } from './queue.js';
 import { SplitQueue } from './split.js';
@@ -18,5 +20,6 @@ export function newQueue(setup: QueueSetup, memory: GuestMemory, features: Featu
     eventIndex: hasFeature(features, VIRTIO_F_EVENT_IDX),
   };
   const Layout = hasFeature(features, VIRTIO_F_RING_PACKED) ? PackedQueue : SplitQueue;
-  return new Layout(setup, memory, options);
+  const queue = new Layout(setup, memory, options);
+  return hasFeature(features, VIRTIO_F_IN_ORDER) ? new InOrderQueue(queue) : queue;
 }

@@ -20,6 +20,9 @@ const event = { enable: 0, disable: 1, descriptor: 2 } as const;
 const eventMask = 3;
 const wrapBit = 0x8000;
 
+/** In place of a place: two rounds or more lie between, so that every place was passed. */
+const beyondAll = -1;
+
 /**
  * The device's side of a packed virtqueue (virtio 2.8). A place in it is counted over two rounds of the ring, from 0 to
  * 2 × size - 1: in the first of them the wrap counter is 1, in the second 0.
@@ -94,9 +97,8 @@ export class PackedQueue extends Ring implements ActiveQueue {
     const count = this.distance(before, this.nextUsed);
     this.tellWritten(this.offset(before), count);
     this.publishedUsed = this.nextUsed;
-    // Places tell two rounds apart and no more.
-    if (this.distance(this.decidedUsed, before) + count >= this.rounds) {
-      this.decidedUsed = this.ahead(this.publishedUsed, 1);
+    if (this.decidedUsed >= 0 && this.distance(this.decidedUsed, before) + count >= this.rounds) {
+      this.decidedUsed = beyondAll;
     }
   }
 
@@ -110,6 +112,7 @@ export class PackedQueue extends Ring implements ActiveQueue {
     if (kind === event.disable) return false;
     if (kind !== event.descriptor || !this.options.eventIndex) return true;
     const wanted = (suppression & ~wrapBit & 0xffff) + (suppression & wrapBit ? 0 : this.size);
+    if (before === beyondAll) return true;
     const passed = this.distance(wanted, publishedUsed);
     return passed > 0 && passed <= this.distance(before, publishedUsed);
   }

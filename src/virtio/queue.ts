@@ -44,6 +44,8 @@ export interface QueueState {
   decidedUsed: number;
   /** Of a packed queue: the buffers that the device has, which the ring itself may not show any more. */
   held?: HeldBuffer[];
+  /** With VIRTIO_F_IN_ORDER: the buffers that the driver has not got back; `returned` is -1 of those at work. */
+  order?: { head: number; returned: number }[];
 }
 
 /** A buffer that the device took and has not given back. */

@@ -41,6 +41,10 @@ export const driverRules = {
   'driver-ok-too-early': { section: '3.1.1', says: 'DRIVER_OK comes after FEATURES_OK' },
   'notify-before-driver-ok': { section: '3.1.1', says: 'no notification before DRIVER_OK' },
   'notify-unknown-queue': { section: '4.1.4.4', says: 'a notification names a queue that exists and is enabled' },
+  'notify-value': {
+    section: '4.1.5.2.1',
+    says: 'a notification has the width and the value that were negotiated',
+  },
   'notify-needs-reset': { section: '2.1.1', says: 'no operation is relied on after DEVICE_NEEDS_RESET' },
   'transmit-writable': { section: '5.1.6.2', says: 'a packet to transmit is device-readable only' },
   'transmit-header': { section: '5.1.6.2', says: 'a packet to transmit starts with a whole packet header' },

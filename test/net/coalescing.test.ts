@@ -54,7 +54,7 @@ describe.each([
     const { driver, wire } = coalescingCard(3, 1000, features);
     for (let i = 0; i < 2; i++) {
       wire.deliver(frame);
-      expect(driver.pci.queues[0].usedIndex).toBe(i + 1);
+      expect(driver.pci.queues[0].uncollected).toBe(i + 1);
       expect(driver.msix!.fired()).toEqual([]);
     }
     wire.deliver(frame);
@@ -84,7 +84,7 @@ describe.each([
     wire.answer = Sent.dropped;
     driver.send(0, frame);
     expect(driver.msix!.fired()).toEqual([]);
-    expect(driver.pci.queues[1].usedIndex).toBe(2);
+    expect(driver.pci.queues[1].uncollected).toBe(2);
     driver.send(0, new Uint8Array(5));
     expect(driver.msix!.fired()).toEqual([txVector]);
     expect(driver.completed(0)).toBe(3);

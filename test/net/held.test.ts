@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
-import { runningCard } from '../support/netDriver.js';
+import { runningCard, type CardOptions } from '../support/netDriver.js';
 
 const frames = (...seeds: number[]): Uint8Array[] => seeds.map((seed) => plainFrame(60 + seed, seed));
 const seedOf = (bytes: Uint8Array): number => bytes.length - 60;
 
-function newCard(deadline = 1000) {
-  const parts = runningCard({ deadline });
+function newCard(deadline = 1000, features: CardOptions['features'] = {}) {
+  const parts = runningCard({ deadline, features });
   return { ...parts, sent: () => parts.wire.sent.map(({ bytes }) => seedOf(bytes)) };
 }
 
@@ -50,13 +50,23 @@ describe('frames for which there is no room', () => {
   });
 
   it('do not hold up those behind them that have room', () => {
-    const { driver, wire, sent } = newCard();
+    const { driver, wire, sent } = newCard(1000, { VIRTIO_F_IN_ORDER: false });
     wire.answer = (bytes) => (seedOf(bytes) % 2 === 0 ? Sent.full : Sent.taken);
     driver.send(0, ...frames(1, 2, 3, 4, 5));
     expect(sent()).toEqual([1, 3, 5]);
     expect(driver.completed(0)).toBe(3);
     wire.giveRoom();
     expect(sent()).toEqual([1, 3, 5, 2, 4]);
+  });
+
+  it('hold up the buffers of those behind them, but not their packets, where buffers come back in order', () => {
+    const { driver, wire, sent } = newCard();
+    wire.answer = (bytes) => (seedOf(bytes) === 2 ? Sent.full : Sent.taken);
+    driver.send(0, ...frames(1, 2, 3));
+    expect(sent()).toEqual([1, 3]);
+    expect(driver.completed(0)).toBe(1);
+    wire.giveRoom();
+    expect(driver.completed(0)).toBe(2);
   });
 
   it('do not hold up other lanes', () => {

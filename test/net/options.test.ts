@@ -123,7 +123,11 @@ describe('the features of a card', () => {
       VIRTIO_F_VERSION_1: 32,
       VIRTIO_F_ACCESS_PLATFORM: 33,
       VIRTIO_F_RING_PACKED: 34,
+      VIRTIO_F_IN_ORDER: 35,
       VIRTIO_F_ORDER_PLATFORM: 36,
+      VIRTIO_F_NOTIFICATION_DATA: 38,
+      VIRTIO_F_NOTIF_CONFIG_DATA: 39,
+      VIRTIO_F_RING_RESET: 40,
     });
   });
 });

@@ -98,7 +98,7 @@ describe('a state is refused, and nothing changes', () => {
     ['that is none', undefined],
     ['that is null', null],
     ['that is text', 'state'],
-    ['of another version', { version: 2 }],
+    ['of another version', { version: 1 }],
     ['of another kind of device', { ...newCard().pci.save(), deviceId: 2 }],
     ['of a card with another number of pairs', newCard({ queuePairs: 2 }).pci.save()],
     ['of a card of another version', { ...newCard().pci.save(), device: { version: 7 } }],

@@ -46,6 +46,8 @@ export interface DriverQueue {
   readonly outstanding: number[];
   /** How far the device has used the ring. */
   readonly usedIndex: number;
+  /** Buffers that the device has used and that were not collected. */
+  readonly uncollected: number;
   /** What a notification tells of the next available entry: offset in 15 bits, wrap counter above them (virtio 2.9). */
   readonly notificationData: number;
   /** Places a buffer into free descriptors. Answers its head, or undefined when there are too few. */
@@ -134,6 +136,10 @@ export class NaiveDriver implements DriverQueue {
 
   get usedIndex(): number {
     return this.get(this.addresses.deviceArea + 2);
+  }
+
+  get uncollected(): number {
+    return (this.usedIndex - this.collected) & 0xffff;
   }
 
   get notificationData(): number {

@@ -82,9 +82,11 @@ export class PackedDriver implements DriverQueue {
 
   /** The place behind the last used descriptor, over two rounds. */
   get usedIndex(): number {
-    let place = this.collected;
-    while (this.isUsed(place)) place += this.buffers.get(this.idAt(place))!.slots;
-    return place % (2 * this.size);
+    return this.used.place % (2 * this.size);
+  }
+
+  get uncollected(): number {
+    return this.used.count;
   }
 
   place(elements: readonly Element[], indirect?: IndirectTable): number | undefined {
@@ -174,6 +176,13 @@ export class PackedDriver implements DriverQueue {
   /** Offset and wrap counter of the next entry, as a notification carries them (virtio 2.9). */
   get notificationData(): number {
     return this.offset(this.available) | (this.wrap(this.available) << 15);
+  }
+
+  /** The place behind what the device has used, and how many buffers there are before it that were not collected. */
+  private get used(): { place: number; count: number } {
+    let [place, count] = [this.collected, 0];
+    for (; this.isUsed(place); count++) place += this.buffers.get(this.idAt(place))!.slots;
+    return { place, count };
   }
 
   private get deviceEvent(): { flags: number; place: number } {

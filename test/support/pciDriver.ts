@@ -39,11 +39,16 @@ export const common = {
   queueDriverHigh: [44, 4],
   queueDevice: [48, 4],
   queueDeviceHigh: [52, 4],
+  queueNotifConfigData: [56, 2],
+  queueReset: [58, 2],
 } as const satisfies Record<string, readonly [number, AccessWidth]>;
 export type CommonField = keyof typeof common;
 
 /** Bits of the device status (virtio 2.1). */
 export const status = { acknowledge: 1, driver: 2, driverOk: 4, featuresOk: 8, needsReset: 64, failed: 128 } as const;
+
+/** Bits of features that change how queues are worked (virtio chapter 6). */
+const bit = { eventIndex: 29n, packed: 34n, notificationData: 38n, notifConfigData: 39n } as const;
 
 export const noVector = 0xffff;
 
@@ -211,8 +216,8 @@ export class PciDriver {
   setUpQueue(index: number, options: QueueOptions = {}): DriverQueue {
     this.set('queueSelect', index);
     const size = options.size ?? this.get('queueSize');
-    const Layout = this.has(34n) ? PackedDriver : NaiveDriver;
-    const ring = new Layout(this.machine.memory, size, { eventIndex: this.has(29n) });
+    const Layout = this.has(bit.packed) ? PackedDriver : NaiveDriver;
+    const ring = new Layout(this.machine.memory, size, { eventIndex: this.has(bit.eventIndex) });
     this.set('queueSize', size);
     const { descriptorArea, driverArea, deviceArea } = ring.addresses;
     this.setAddresses({ queueDesc: descriptorArea, queueDriver: driverArea, queueDevice: deviceArea });
@@ -230,11 +235,19 @@ export class PciDriver {
     }
   }
 
-  /** Tells the device of available buffers, whether it wants to know or not (virtio 4.1.4.4). */
+  /** Tells the device of available buffers, whether it wants to know or not (virtio 4.1.4.4, 4.1.5.2). */
   notify(queue: number): void {
     const multiplier = this.machine.readConfig(this.structures.get(structure.notify)!.capability + 16, 4);
-    const offset = this.getQueue(queue, 'queueNotifyOff') * multiplier;
-    this.machine.write(this.at(structure.notify, offset), 2, queue);
+    const address = this.at(structure.notify, this.getQueue(queue, 'queueNotifyOff') * multiplier);
+    const name = this.has(bit.notifConfigData) ? this.get('queueNotifConfigData') : queue;
+    if (!this.has(bit.notificationData)) this.machine.write(address, 2, name);
+    else this.machine.write(address, 4, name + (this.queues[queue]?.notificationData ?? 0) * 0x10000);
+  }
+
+  /** Resets one queue and waits until it is reset (virtio 2.6.1, 4.1.4.3.2). */
+  resetQueue(queue: number): void {
+    this.setQueue(queue, 'queueReset', 1);
+    if (this.get('queueReset') !== 0 || this.get('queueEnable') !== 0) throw new Error('the queue is not reset');
   }
 
   /** Tells the device of available buffers where it wants to know. Answers whether it did. */
@@ -244,8 +257,8 @@ export class PciDriver {
     return wanted;
   }
 
-  private has(bit: bigint): boolean {
-    return ((this.features >> bit) & 1n) === 1n;
+  private has(feature: bigint): boolean {
+    return ((this.features >> feature) & 1n) === 1n;
   }
 
   private structureAt(capability: number): Structure {
