@@ -105,6 +105,15 @@ describe.each(layouts)('a %s queue that is reset (2.6.1)', (_, features) => {
 });
 
 describe('the register that resets a queue', () => {
+  it('may be used for pairs that are not in use', () => {
+    const { driver, faults } = runningCard({ queuePairs: 2, queueSize: 16 });
+    for (const queue of [2, 3]) {
+      driver.pci.resetQueue(queue);
+      driver.pci.setUpQueue(queue, { size: 8 });
+    }
+    expect(faults).toEqual([]);
+  });
+
   it('resets the control queue too', () => {
     const { driver, enable } = newCard();
     driver.pci.resetQueue(control);
