@@ -218,7 +218,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.guard(() => {
       this.takeQueue(index, queue);
       if (index === this.controlIndex) this.runControl();
-      else if (index % 2 === 1) this.transmit(index >>> 1);
+      else if (index % 2 === 1) this.transmit(index >>> 1, byDriver);
       else this.refilled(index >>> 1);
     });
   }
@@ -406,9 +406,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
    * The driver notified of packets on this pair. Linux may still send on a pair for a moment after it took it out of
    * use; such a packet is reported, but not lost.
    */
-  private transmit(pair: number): void {
+  private transmit(pair: number, byDriver: boolean): void {
     const { transmitPairs } = this.multiqueue;
-    if (pair >= transmitPairs) {
+    if (byDriver && pair >= transmitPairs) {
       const detail = `packets on pair ${pair} with ${transmitPairs} in use`;
       this.onFault(new DriverFault('transmit-unused-pair', detail, 2 * pair + 1), false);
     }

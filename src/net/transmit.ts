@@ -96,11 +96,6 @@ export class TransmitLane {
     this.roomCame = true;
   }
 
-  /** Whether the driver has made packets available that were not taken yet. */
-  hasPackets(): boolean {
-    return this.queue.wantNotifications(true);
-  }
-
   /** Sends what the driver made available. @throws DriverFault */
   transmit(now: number): void {
     if (this.stalled) return;

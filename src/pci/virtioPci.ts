@@ -354,7 +354,7 @@ export class VirtioPciFunction implements PciFunction {
         queueReleased: () => {
           if (negotiation.driverReady) this.resetDevice();
         },
-        notified: (index) => this.notify(index),
+        notified: (index) => this.notify(index, 2, index),
         configRead: () => common.configRead(),
         guard: (work) => this.guard(work),
         violation: (fault) => this.report(fault, false),

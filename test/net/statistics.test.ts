@@ -83,7 +83,8 @@ describe('VIRTIO_NET_CTRL_STATS_QUERY', () => {
 
 describe('VIRTIO_NET_CTRL_STATS_GET', () => {
   it('counts what a receive queue got, and what it did not get', () => {
-    const { driver, wire } = card({ features: { VIRTIO_NET_F_MRG_RXBUF: false } });
+    // A split ring can't ask that its first buffer be not told of.
+    const { driver, wire } = card({ features: { VIRTIO_NET_F_MRG_RXBUF: false, VIRTIO_F_RING_PACKED: false } });
     expect(counters(driver, 0, type.rxBasic)).toEqual([0, 0, 0, 0, 0, 0]);
     driver.giveBuffers(0, [100], [100], [20]);
     wire.deliver(frame);

@@ -58,6 +58,7 @@ describe('a transitional card to PCI (4.1.2.3, 4.1.5.1.1.1)', () => {
       writeConfig: () => undefined,
       activate: () => undefined,
       notify: () => undefined,
+      resetQueue: () => undefined,
       reset: () => undefined,
       save: () => undefined,
       restore: () => undefined,
