@@ -211,6 +211,21 @@ describe('switch', () => {
     expect(counts(cards)).toEqual([0, 0]);
   });
 
+  it('parts the card from its port whose place another takes, and forgets where that one was', () => {
+    const { cards, fabric } = setUp(3);
+    cards[0].burst([bytesOf(2, 1)]);
+    const port = cards[0].peer!;
+    const taker = new TestCard(9);
+    connect(taker, port);
+    expect(cards[0].peer).toBeUndefined();
+    expect(taker.peer).toBe(port);
+    // What is for the station that was there goes everywhere, as nobody knows where it is now.
+    const before = cards[2].received.length;
+    cards[1].burst([bytesOf(1, 2)]);
+    expect([taker.received.length, cards[2].received.length - before]).toEqual([1, 1]);
+    expectBalance(fabric.counters().ports);
+  });
+
   it('works through a second switch, room and all', () => {
     const one = setUp(1);
     const two = new Switch({ clock: one.clock, backlogFrames: 2 });
