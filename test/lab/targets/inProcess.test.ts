@@ -8,12 +8,30 @@ import { describeSubsets } from './subsets.js';
 describe('our card without an emulator', () => {
   describeTarget(
     () => Promise.resolve(inProcess()),
-    ['plain', 'intx', 'window', 'chained', 'indirect', 'events', 'merged'],
+    [
+      'plain',
+      'intx',
+      'window',
+      'chained',
+      'indirect',
+      'events',
+      'merged',
+      'packed',
+      'packedEvents',
+      'packedIndirect',
+      'packedMerged',
+      'inOrder',
+      'packedInOrder',
+      'notificationData',
+      'packedNotificationData',
+    ],
   );
   describeOperations(
     () => Promise.resolve(inProcess()),
     [
       'all pairs',
+      'all pairs, packed',
+      'reset of a queue',
       'automatic steering',
       'statistics',
       'RSS',

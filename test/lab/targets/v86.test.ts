@@ -5,7 +5,7 @@ import { describeOperations } from './operations.js';
 import { describeTarget } from './script.js';
 
 describe('our card in v86', () => {
-  describeTarget(v86Ours, ['plain', 'intx', 'events', 'merged']);
+  describeTarget(v86Ours, ['plain', 'intx', 'events', 'merged', 'packedEvents']);
   describeOperations(v86Ours, ['all pairs', 'masked vectors', 'reset of the machine']);
 });
 
