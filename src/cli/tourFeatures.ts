@@ -38,6 +38,7 @@ export const featureMeanings: Readonly<Record<NetFeatureName, string>> = {
   VIRTIO_NET_F_RSS: 'the driver says which packets go to which queue (RSS)',
   VIRTIO_NET_F_STANDBY: 'the card stands in for another one of the same address',
   VIRTIO_NET_F_SPEED_DUPLEX: 'the card says how fast its link is',
+  VIRTIO_F_NOTIFY_ON_EMPTY: 'the card interrupts, asked or not, when it has taken all buffers',
   VIRTIO_F_ANY_LAYOUT: 'a packet may be cut into pieces anywhere',
   VIRTIO_F_INDIRECT_DESC: 'a packet takes one ring entry, however many pieces it has',
   VIRTIO_F_EVENT_IDX: 'each side says from when on it wants to be told of more',

@@ -25,6 +25,7 @@ export const legacyFeature = { offeredByDefault: false, legacyOnly: true } as co
  * a legacy driver's reach.
  */
 export const ringFeatures = [
+  { name: 'VIRTIO_F_NOTIFY_ON_EMPTY', bit: 24, dependsOn: [], spec: '6.3', ...legacyFeature },
   { name: 'VIRTIO_F_ANY_LAYOUT', bit: 27, dependsOn: [], spec: '6.3', ...legacyFeature },
   { name: 'VIRTIO_F_INDIRECT_DESC', bit: 28, dependsOn: [], spec: '2.7.5.3, 2.8.7' },
   { name: 'VIRTIO_F_EVENT_IDX', bit: 29, dependsOn: [], spec: '2.7.7, 2.7.10, 2.8.10' },
@@ -39,6 +40,7 @@ export const ringFeatures = [
   { name: 'VIRTIO_F_RING_RESET', bit: 40, dependsOn: modern, spec: '2.6.1, 4.1.4.3' },
 ] as const satisfies readonly Feature[];
 
+export const VIRTIO_F_NOTIFY_ON_EMPTY: Features = 1n << 24n;
 export const VIRTIO_F_INDIRECT_DESC: Features = 1n << 28n;
 export const VIRTIO_F_EVENT_IDX: Features = 1n << 29n;
 export const VIRTIO_F_VERSION_1: Features = 1n << 32n;

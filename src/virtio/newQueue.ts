@@ -4,6 +4,7 @@ import {
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_IN_ORDER,
   VIRTIO_F_INDIRECT_DESC,
+  VIRTIO_F_NOTIFY_ON_EMPTY,
   VIRTIO_F_RING_PACKED,
   type Features,
 } from './features.js';
@@ -18,6 +19,7 @@ export function newQueue(setup: QueueSetup, memory: GuestMemory, features: Featu
   const options = {
     indirect: hasFeature(features, VIRTIO_F_INDIRECT_DESC),
     eventIndex: hasFeature(features, VIRTIO_F_EVENT_IDX),
+    notifyOnEmpty: hasFeature(features, VIRTIO_F_NOTIFY_ON_EMPTY),
   };
   const Layout = hasFeature(features, VIRTIO_F_RING_PACKED) ? PackedQueue : SplitQueue;
   const queue = new Layout(setup, memory, options);

@@ -14,6 +14,8 @@ export interface RingOptions {
   readonly indirect: boolean;
   /** VIRTIO_F_EVENT_IDX was negotiated. */
   readonly eventIndex: boolean;
+  /** VIRTIO_F_NOTIFY_ON_EMPTY was negotiated, which only a legacy driver can, and so of a split ring alone. */
+  readonly notifyOnEmpty?: boolean;
 }
 
 /** What both layouts of a virtqueue share: how the device reads descriptors, and what it does not believe of them. */

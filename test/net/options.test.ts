@@ -61,10 +61,10 @@ describe('the options of a card', () => {
   });
 
   it('offer to a legacy driver what only a transitional card can (6.3)', () => {
-    const [gso, anyLayout] = [1n << 6n, 1n << 27n];
-    expect(card({ transitional: true }).offeredFeatures).toBe(card().offeredFeatures | gso | anyLayout);
+    const [gso, notifyOnEmpty, anyLayout] = [1n << 6n, 1n << 24n, 1n << 27n];
+    expect(card({ transitional: true }).offeredFeatures).toBe(card().offeredFeatures | gso | notifyOnEmpty | anyLayout);
     const without = card({ transitional: true, features: { VIRTIO_F_ANY_LAYOUT: false } });
-    expect(without.offeredFeatures).toBe(card().offeredFeatures | gso);
+    expect(without.offeredFeatures).toBe(card().offeredFeatures | gso | notifyOnEmpty);
     expect(() => card({ features: { VIRTIO_F_ANY_LAYOUT: true } })).toThrow(
       new RangeError('VIRTIO_F_ANY_LAYOUT needs a transitional device'),
     );
@@ -117,6 +117,7 @@ describe('the features of a card', () => {
       VIRTIO_NET_F_RSC_EXT: 61,
       VIRTIO_NET_F_STANDBY: 62,
       VIRTIO_NET_F_SPEED_DUPLEX: 63,
+      VIRTIO_F_NOTIFY_ON_EMPTY: 24,
       VIRTIO_F_ANY_LAYOUT: 27,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { VirtioDevice } from '../../src/virtio/device.js';
 import { VirtioPciFunction } from '../../src/pci/index.js';
 import { plainFrame } from '../support/frames.js';
-import { anyLayout, LegacyDriver } from '../support/legacyDriver.js';
+import { anyLayout, LegacyDriver, notifyOnEmpty } from '../support/legacyDriver.js';
 import { feature, NetDriver, newCard, runningCard } from '../support/netDriver.js';
 import { noVector, PciDriver, status, structure } from '../support/pciDriver.js';
 
@@ -328,6 +328,28 @@ describe('interrupts of a card with a legacy driver', () => {
     expect(driver.msix!.fired()).toEqual([1]);
     card.setLink(false);
     expect(driver.msix!.fired()).toEqual([0]);
+  });
+
+  it.each([
+    ['flags', 0n],
+    ['event indices', feature.eventIndex],
+  ])('come with NOTIFY_ON_EMPTY when no buffer is left, though %s ask for none (6.3)', (_, eventIndex) => {
+    const features = feature.mac | feature.mergeable | eventIndex;
+    for (const [accepted, fired] of [
+      [features, []],
+      [features | notifyOnEmpty, [1]],
+    ] as const) {
+      const { driver, wire } = runningLegacyCard({}, accepted);
+      const ring = driver.pci.queues[0];
+      if (eventIndex) ring.setUsedEvent(100);
+      else ring.setFlags(1);
+      driver.giveBuffers(0, [200], [200]);
+      driver.msix!.fired();
+      wire.deliver(plainFrame(60));
+      expect(driver.msix!.fired()).toEqual([]);
+      wire.deliver(plainFrame(60));
+      expect(driver.msix!.fired()).toEqual(fired);
+    }
   });
 
   it('are on its line without MSI-X, until it reads the ISR status', () => {

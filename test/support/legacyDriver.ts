@@ -18,6 +18,7 @@ export const legacy = {
 export type LegacyField = keyof typeof legacy;
 
 /** Which only the legacy interface offers (6.3). */
+export const notifyOnEmpty = 1n << 24n;
 export const anyLayout = 1n << 27n;
 
 const pageBytes = 4096;

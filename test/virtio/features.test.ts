@@ -27,6 +27,7 @@ describe('sets of features', () => {
 
   it('of rings have the bits of the specification (chapter 6)', () => {
     expect(Object.fromEntries(ringFeatures.map(({ name, bit }) => [name, bit]))).toEqual({
+      VIRTIO_F_NOTIFY_ON_EMPTY: 24,
       VIRTIO_F_ANY_LAYOUT: 27,
       VIRTIO_F_INDIRECT_DESC: 28,
       VIRTIO_F_EVENT_IDX: 29,
