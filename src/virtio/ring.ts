@@ -51,22 +51,17 @@ export abstract class Ring {
   protected bufferAddress(at: number, length: number): number {
     const { memory } = this;
     const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
-    if (!within(memory.size, address, length)) {
-      this.fail('descriptor-address', `0x${address.toString(16)}, length ${length}`);
-    }
+    if (!within(memory.size, address, length)) this.failAddress(address, length);
     return address;
   }
 
   /** Adds what a descriptor describes to its chain. @throws DriverFault */
   protected addTo(chain: DescriptorChain, address: number, length: number, flags: number): void {
-    if (chain.count >= this.size) this.fail('descriptor-loop', `more than ${this.size} descriptors`);
     const writable = (flags & descriptorFlag.write) !== 0;
-    if (!writable && chain.readableCount < chain.count) {
-      this.fail('descriptor-order', `0x${address.toString(16)}, length ${length}`);
-    }
+    if (chain.count >= this.size) this.fail('descriptor-loop', extent(chain));
+    if (!writable && chain.readableCount < chain.count) this.fail('descriptor-order', extent(chain));
     chain.add(address, length, writable);
-    const bytes = chain.readableLength + chain.writableLength;
-    if (bytes > longestChain) this.fail('chain-length', `${bytes} bytes`);
+    if (chain.readableLength + chain.writableLength > longestChain) this.fail('chain-length', extent(chain));
   }
 
   /** Number of descriptors of an indirect table, from the descriptor that refers to it. @throws DriverFault */
@@ -77,10 +72,19 @@ export abstract class Ring {
     return length / descriptorBytes;
   }
 
+  protected failAddress(address: number, length: number): never {
+    this.fail('descriptor-address', `0x${address.toString(16)}, length ${length}`);
+  }
+
   protected fail(rule: DriverRule, detail: string): never {
     this.broken = true;
     throw new DriverFault(rule, detail, this.index);
   }
+}
+
+/** For messages; apart, so that what runs for every descriptor stays small enough for an engine to inline. */
+function extent({ count, readableLength, writableLength }: DescriptorChain): string {
+  return `after ${count} descriptors of ${readableLength + writableLength} bytes`;
 }
 
 /** A 32-bit word at any address: indirect tables need no alignment. */

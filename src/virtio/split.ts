@@ -1,6 +1,6 @@
 import { DescriptorChain } from './chain.js';
 import type { ActiveQueue } from './device.js';
-import type { GuestMemory } from './memory.js';
+import { within, type GuestMemory } from './memory.js';
 import type { QueueSetup, QueueState } from './queue.js';
 import { descriptorBytes, descriptorFlag, largestQueue, read32, Ring, type RingOptions } from './ring.js';
 
@@ -108,7 +108,6 @@ export class SplitQueue extends Ring implements ActiveQueue {
     this.decidedUsed = this.publishedUsed;
     // The driver's wish counts as it stands once the index is visible (2.7.7.2).
     const words = this.memory.words16;
-    if (this.options.notifyOnEmpty && words[this.availableIndex] === this.nextAvailable) return true;
     if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
     return this.passed(words[this.usedEvent], before);
   }
@@ -169,7 +168,9 @@ export class SplitQueue extends Ring implements ActiveQueue {
       const length = read32(memory, at + 8);
       const flagsAndNext = read32(memory, at + 12);
       const flags = flagsAndNext & 0xffff;
-      const address = this.bufferAddress(at, length);
+      // Not by bufferAddress: a call here costs a third of the whole walk.
+      const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
+      if (!within(memory.size, address, length)) this.failAddress(address, length);
       if (flags & descriptorFlag.indirect) {
         if (nested) this.fail('indirect-nested', `descriptor ${index} of a table`);
         this.walk(chain, address, this.tableEntries(length, flags), 0, true);
