@@ -6,7 +6,6 @@ import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
 import { NotificationCoalescing } from './coalescing.js';
 import { NetConfig } from './config.js';
-import { HoldDeadline } from './deadline.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { ReceiveFilter } from './filter.js';
@@ -27,9 +26,11 @@ import { Multiqueue } from './multiqueue.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
 import { ReceiveLane } from './receive.js';
+import { Reception } from './reception.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
 import { DeviceStatistics } from './statistics.js';
-import { TransmitLane, type HeldState, type TransmitCard } from './transmit.js';
+import { Transmission } from './transmission.js';
+import { TransmitLane, type TransmitCard } from './transmit.js';
 
 /**
  * A multiqueue virtio network card (virtio 5.1): the device of a transport, and a port of the fabric. Receive and transmit
@@ -57,29 +58,19 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   onConfigChange: (byDriver: boolean) => void = () => undefined;
 
   private readonly settings: NetSettings;
-  private readonly clock: Clock;
   private readonly config: NetConfig;
   private peer: Port | undefined;
   private active: Activation | undefined;
   /** The driver broke a rule: nothing goes in or out until it resets the card. */
   private failed = false;
-  private readonly receivers: (ReceiveLane | undefined)[];
-  private readonly transmitters: (TransmitLane | undefined)[];
+  private readonly reception: Reception;
+  private readonly transmission: Transmission;
   private control: ControlQueue | undefined;
   private header: PacketHeader | undefined;
-  /** Pairs that received frames since the last flush. */
-  private readonly received: number[] = [];
-  /** By pair: packets that were held when the card was saved. */
-  private restoredHeld: HeldState[][] = [];
-  private readonly deadline: HoldDeadline;
-  /** Transmit queues are being worked; what comes up meanwhile is worked before that ends. */
-  private working = false;
-  private workAgain = false;
 
   /** @throws RangeError for an option out of its range */
   constructor(clock: Clock, options: NetDeviceOptions) {
     this.settings = netOptions(options);
-    this.clock = clock;
     const { name, queuePairs, queueSize, mac, transitional, features } = this.settings;
     this.name = name;
     this.transitional = transitional;
@@ -87,10 +78,13 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.queueSizes = new Array<number>(2 * queuePairs + 1).fill(queueSize);
     this.counters = Array.from({ length: queuePairs }, newLaneCounters);
     this.statistics = new DeviceStatistics(this.counters);
-    this.receivers = new Array<undefined>(queuePairs).fill(undefined);
-    this.transmitters = new Array<undefined>(queuePairs).fill(undefined);
-    this.deadline = new HoldDeadline(clock, this.settings.deadline, this.transmitters);
+    this.transmission = new Transmission(clock, queuePairs, this.settings.deadline, {
+      shown: (pair, packets) => this.coalescing.shown(2 * pair + 1, packets),
+      flush: () => this.peer?.flush(),
+      expired: () => this.guard(() => this.transmission.expire()),
+    });
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
+    this.reception = new Reception(queuePairs, this.coalescing);
     this.multiqueue = new Multiqueue({
       count: queuePairs,
       canReceive: (pair) => this.active?.queues[2 * pair] !== undefined,
@@ -161,12 +155,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
    * @throws RangeError when the driver has no such queue
    */
   stall(pair: number): () => void {
-    const transmitter = this.transmitters[pair];
+    const transmitter = this.transmission.lanes[pair];
     if (!transmitter) throw new RangeError(`the driver has no transmit queue of pair ${pair}`);
     transmitter.stalled = true;
     return () => {
       transmitter.stalled = false;
-      this.guard(() => this.work());
+      this.guard(() => this.transmission.work());
     };
   }
 
@@ -201,12 +195,11 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       activation.queues.forEach((queue, index) => {
         if (queue) this.takeQueue(index, queue);
       });
-      this.restoredHeld.forEach((held, pair) => this.transmitters[pair]?.restore(held, this.clock.now()));
-      this.restoredHeld = [];
+      this.transmission.resume();
       if (this.control) this.runControl();
-      this.work();
+      this.transmission.work();
       // A card that was saved may have had a burst under way, and somebody who waited for its room.
-      for (const pair of this.receivers.keys()) this.publishReceived(pair);
+      this.reception.showAll();
       this.invite();
     });
   }
@@ -230,9 +223,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.control = undefined;
       return;
     }
-    const lanes = index % 2 === 0 ? this.receivers : this.transmitters;
-    if (index % 2 === 1) this.transmitters[pair]?.abandon();
+    const { lanes } = index % 2 === 0 ? this.reception : this.transmission;
     lanes[pair]?.show();
+    if (index % 2 === 1) this.transmission.forget(pair);
     lanes[pair] = undefined;
     this.coalescing.resetQueue(index);
   }
@@ -247,16 +240,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** Gives up the driver, its queues and all that came of them. */
   private forget(): void {
-    this.deadline.stop();
-    for (const transmitter of this.transmitters) transmitter?.abandon();
+    this.transmission.forget();
     this.active = undefined;
     this.header = undefined;
     this.failed = false;
-    this.receivers.fill(undefined);
-    this.transmitters.fill(undefined);
+    this.reception.forget();
     this.control = undefined;
-    this.received.length = 0;
-    this.restoredHeld = [];
     this.guestOffloads.reset();
     this.multiqueue.reset();
     this.coalescing.reset();
@@ -280,27 +269,22 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   send(frame: Frame, lane: number): Sent {
     // A frame that waited may come for a pair that is not in use any more.
     const pair = this.multiqueue.steering.uses(lane) ? lane : this.steer(frame);
-    const receiver = this.receivers[pair];
+    const receiver = this.reception.lanes[pair];
     // What the guest does not want is not lost, whatever else stands against it.
     if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
     const lost = this.unreceivable(frame);
     if (lost) return this.drop(pair, lost);
     if (!receiver) return this.mayComeBack ? Sent.full : this.drop(pair, 'notReady');
-    const answer = this.guard(() => receiver.receive(frame));
-    if (answer === undefined) return this.drop(pair, 'fault');
-    if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
-    if (answer === Sent.full) this.starved(pair);
-    return answer;
+    return this.guard(() => this.reception.receive(frame, pair, receiver)) ?? this.drop(pair, 'fault');
   }
 
   flush(): void {
-    for (const pair of this.received) this.publishReceived(pair);
-    this.received.length = 0;
+    this.reception.flush();
   }
 
   room(): void {
-    for (const transmitter of this.transmitters) transmitter?.room();
-    if (!this.failed) this.guard(() => this.work());
+    this.transmission.room();
+    if (!this.failed) this.guard(() => this.transmission.work());
   }
 
   save(): NetDeviceState {
@@ -310,7 +294,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       config: this.config.save(),
       filter: this.filter.save(),
       counters: this.counters.map(copyCounters),
-      held: this.transmitters.map((transmitter) => transmitter?.save(this.clock.now()) ?? []),
+      held: this.transmission.save(),
       coalescing: this.coalescing.save(),
       statistics: this.statistics.save(),
       failed: this.failed,
@@ -324,7 +308,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.restore(state.config);
     this.filter.restore(state.filter);
     this.multiqueue.restore(state.multiqueue);
-    this.restoredHeld = state.held;
+    this.transmission.restore(state.held);
     this.coalescing.restore(state.coalescing);
     this.statistics.restore(state.statistics);
     this.failed = state.failed;
@@ -349,7 +333,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
     } else if (index % 2 === 0) {
       const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
-      this.receivers[pair] ??= new ReceiveLane(
+      this.reception.lanes[pair] ??= new ReceiveLane(
         queue,
         memory,
         header,
@@ -364,7 +348,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
         out: (frame, again) => this.out(frame, again),
         violation: (fault) => this.onFault(fault, false),
       };
-      this.transmitters[pair] ??= new TransmitLane(
+      this.transmission.lanes[pair] ??= new TransmitLane(
         pair,
         queue,
         this.counters[pair],
@@ -382,7 +366,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** What was sent on pairs that go out of use goes out first. */
   private changePairs(change: () => void): void {
-    this.work();
+    this.transmission.work();
     change();
     this.onQueuePairs.emit(this.lanes);
   }
@@ -412,68 +396,19 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       const detail = `packets on pair ${pair} with ${transmitPairs} in use`;
       this.onFault(new DriverFault('transmit-unused-pair', detail, 2 * pair + 1), false);
     }
-    this.work(pair);
-  }
-
-  /** Sends what can be sent on one pair, or on all, as one burst. */
-  private work(only?: number): void {
-    if (this.working) {
-      this.workAgain = true;
-      return;
-    }
-    this.working = true;
-    try {
-      if (only === undefined) this.workAll();
-      else this.workPair(only);
-      while (this.workAgain) this.workAll();
-    } finally {
-      this.working = false;
-      this.peer?.flush();
-      this.deadline.watch(() => this.expire());
-    }
-  }
-
-  private expire(): void {
-    this.guard(() => {
-      this.deadline.expire();
-      this.work();
-    });
-  }
-
-  private workAll(): void {
-    this.workAgain = false;
-    for (let pair = 0; pair < this.maxQueuePairs; pair++) this.workPair(pair);
-  }
-
-  private workPair(pair: number): void {
-    const transmitter = this.transmitters[pair];
-    if (!transmitter) return;
-    transmitter.transmit(this.clock.now());
-    this.coalescing.shown(2 * pair + 1, transmitter.show());
+    this.transmission.work(pair);
   }
 
   /** The driver made receive buffers available, or bus mastering is back. */
   private refilled(pair: number): void {
-    if (this.receivers[pair]?.reopen()) this.invite();
-    this.publishReceived(pair);
+    if (this.reception.lanes[pair]?.reopen()) this.invite();
+    this.reception.show(pair);
   }
 
   /** Whoever was told that this card is full tries again, the oldest frame first. */
   private invite(): void {
-    for (const receiver of this.receivers) receiver?.reopen();
+    this.reception.reopen();
     this.peer?.room();
-  }
-
-  private publishReceived(pair: number): void {
-    const receiver = this.receivers[pair];
-    if (receiver) this.coalescing.shown(2 * pair, receiver.show());
-  }
-
-  /** The driver gives no more buffers before it is told of those that are full. */
-  private starved(pair: number): void {
-    if (!this.coalescing.delays(2 * pair)) return;
-    this.publishReceived(pair);
-    this.coalescing.tellNow(2 * pair);
   }
 
   private out(frame: Frame, again: boolean): Sent | DropReason {

@@ -1,0 +1,60 @@
+import type { NotificationCoalescing } from './coalescing.js';
+import type { Frame } from './link/frame.js';
+import { Sent } from './link/port.js';
+import type { ReceiveLane } from './receive.js';
+
+/** The receive queues of all pairs, into which frames come in bursts. */
+export class Reception {
+  /** By pair; undefined where the driver has no queue. */
+  readonly lanes: (ReceiveLane | undefined)[];
+  private readonly coalescing: NotificationCoalescing;
+  /** Pairs that received frames since the last flush. */
+  private readonly received: number[] = [];
+
+  constructor(pairs: number, coalescing: NotificationCoalescing) {
+    this.lanes = new Array<undefined>(pairs).fill(undefined);
+    this.coalescing = coalescing;
+  }
+
+  /** Puts a frame into buffers of a pair. @throws DriverFault */
+  receive(frame: Frame, pair: number, lane: ReceiveLane): Sent {
+    const answer = lane.receive(frame);
+    if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
+    if (answer === Sent.full) this.starved(pair);
+    return answer;
+  }
+
+  /** A burst is at its end. */
+  flush(): void {
+    for (const pair of this.received) this.show(pair);
+    this.received.length = 0;
+  }
+
+  /** Makes what a pair received visible to the driver, which is told now or later. */
+  show(pair: number): void {
+    const lane = this.lanes[pair];
+    if (lane) this.coalescing.shown(2 * pair, lane.show());
+  }
+
+  showAll(): void {
+    for (const pair of this.lanes.keys()) this.show(pair);
+  }
+
+  /** Whoever was told that there is no room is about to try again. */
+  reopen(): void {
+    for (const lane of this.lanes) lane?.reopen();
+  }
+
+  /** Gives up the queues. */
+  forget(): void {
+    this.lanes.fill(undefined);
+    this.received.length = 0;
+  }
+
+  /** The driver gives no more buffers before it is told of those that are full. */
+  private starved(pair: number): void {
+    if (!this.coalescing.delays(2 * pair)) return;
+    this.show(pair);
+    this.coalescing.tellNow(2 * pair);
+  }
+}
