@@ -4,6 +4,13 @@ const controlQueue = [['VIRTIO_NET_F_CTRL_VQ']] as const;
 const checksum = [['VIRTIO_NET_F_CSUM']] as const;
 const guestChecksum = [['VIRTIO_NET_F_GUEST_CSUM']] as const;
 const hostTso = [['VIRTIO_NET_F_HOST_TSO4', 'VIRTIO_NET_F_HOST_TSO6']] as const;
+const hostSegmentation = [['VIRTIO_NET_F_HOST_TSO4'], ['VIRTIO_NET_F_HOST_TSO6'], ['VIRTIO_NET_F_HOST_USO']] as const;
+const guestSegmentation = [
+  ['VIRTIO_NET_F_GUEST_TSO4'],
+  ['VIRTIO_NET_F_GUEST_TSO6'],
+  ['VIRTIO_NET_F_GUEST_USO4'],
+  ['VIRTIO_NET_F_GUEST_USO6'],
+] as const;
 const guestTso = [['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_GUEST_TSO6']] as const;
 /** Something that takes a hash. */
 const hash = ['VIRTIO_NET_F_RSS', 'VIRTIO_NET_F_HASH_REPORT'] as const;
@@ -59,6 +66,20 @@ export const netFeatures = [
   // The card itself does nothing else; it is the driver that joins it with a primary card of the same address.
   { name: 'VIRTIO_NET_F_STANDBY', bit: 62, dependsOn: [], spec: '5.1.3, 5.1.4', offeredByDefault: false },
   { name: 'VIRTIO_NET_F_SPEED_DUPLEX', bit: 63, dependsOn: [], spec: '5.1.4' },
+  { name: 'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO', bit: 65, dependsOn: guestSegmentation, spec: '5.1.6.4' },
+  {
+    name: 'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM',
+    bit: 66,
+    dependsOn: [['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO']],
+    spec: '5.1.6.4',
+  },
+  { name: 'VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO', bit: 67, dependsOn: hostSegmentation, spec: '5.1.6.2' },
+  {
+    name: 'VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM',
+    bit: 68,
+    dependsOn: [['VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO']],
+    spec: '5.1.6.2',
+  },
   ...ringFeatures,
 ] as const satisfies readonly Feature[];
 
@@ -101,3 +122,7 @@ export const VIRTIO_NET_F_RSS: Features = 1n << 60n;
 /** Either lets the driver use more pairs than the first. */
 export const anyMultiqueue: Features = VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS;
 export const VIRTIO_NET_F_RSC_EXT: Features = 1n << 61n;
+export const VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO: Features = 1n << 65n;
+export const VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM: Features = 1n << 66n;
+export const VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO: Features = 1n << 67n;
+export const VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM: Features = 1n << 68n;

@@ -1,5 +1,11 @@
 import { hasFeature, VIRTIO_F_VERSION_1, type Features } from '../virtio/features.js';
-import { VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_RSC_EXT } from './features.js';
+import {
+  VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO,
+  VIRTIO_NET_F_HASH_REPORT,
+  VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO,
+  VIRTIO_NET_F_MRG_RXBUF,
+  VIRTIO_NET_F_RSC_EXT,
+} from './features.js';
 import type { ReceiveHash } from './hash/receiveHash.js';
 import { gsoType, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
@@ -17,13 +23,18 @@ const field = {
   numBuffers: 10,
   hashValue: 12,
   hashReport: 16,
+  outerTransport: 20,
+  innerNetwork: 22,
 } as const;
 
 /** Bits of `flags`; others mean nothing to this card and are not looked at (5.1.6.2.2). */
-const flag = { needsChecksum: 1, rscInfo: 4 } as const;
+const flag = { needsChecksum: 1, rscInfo: 4, tunnelChecksum: 8 } as const;
 
 /** Beside the kind of segmentation in `gso_type`: the segments carry explicit congestion notification. */
 const gsoEcn = 0x80;
+/** The same: what is to be segmented is inside of a UDP tunnel, over IPv4 or IPv6. */
+const gsoTunnel = { 4: 0x20, 6: 0x40 } as const;
+const gsoTunnels = gsoTunnel[4] | gsoTunnel[6];
 
 /** Of the field that the checksum goes into. */
 const checksumBytes = 2;
@@ -64,10 +75,11 @@ export class PacketHeader {
       frame.checksumOffset = this.get(field.checksumOffset);
     }
     if (kind !== gsoType.none) {
-      frame.gso = kind & ~gsoEcn;
+      frame.gso = kind & ~(gsoEcn | gsoTunnels);
       frame.gsoEcn = (kind & gsoEcn) !== 0;
       frame.gsoSize = this.get(field.gsoSize);
       frame.headerLength = this.get(field.headerLength);
+      this.readTunnel(frame, kind);
     }
     return this.check(frame, kind);
   }
@@ -85,6 +97,7 @@ export class PacketHeader {
     if (frame.gso === gsoType.none) return;
     bytes[field.gsoType] = frame.gso | (frame.gsoEcn ? gsoEcn : 0);
     this.set(field.gsoSize, frame.gsoSize);
+    this.writeTunnel(frame);
     const headers = headersEnd(frame) || frame.headerLength;
     this.set(field.headerLength, headers);
     if (!this.countsSegments) return;
@@ -93,13 +106,37 @@ export class PacketHeader {
     this.set(field.checksumOffset, 0); // No duplicated acknowledgement is ever merged here.
   }
 
+  /** 5.1.6.2; a header without the fields is of a driver that may not ask for tunnels, as `check` finds. */
+  private readTunnel(frame: Frame, kind: number): void {
+    if ((kind & gsoTunnels) === 0) return;
+    frame.tunnel = kind & gsoTunnel[6] ? 6 : 4;
+    frame.tunnelChecksum = (this.bytes[field.flags] & flag.tunnelChecksum) !== 0;
+    if (!this.tunnels) return;
+    frame.outerTransport = this.get(field.outerTransport);
+    frame.innerNetwork = this.get(field.innerNetwork);
+  }
+
+  private writeTunnel(frame: Frame): void {
+    if (frame.tunnel === 0) return;
+    this.bytes[field.gsoType] |= gsoTunnel[frame.tunnel];
+    if (frame.tunnelChecksum) this.bytes[field.flags] |= flag.tunnelChecksum;
+    this.set(field.outerTransport, frame.outerTransport);
+    this.set(field.innerNetwork, frame.innerNetwork);
+  }
+
+  private get tunnels(): boolean {
+    return this.bytes.length > field.innerNetwork;
+  }
+
   private check(frame: Frame, kind: number): HeaderFault | undefined {
-    const known = frame.gso === gsoType.none ? kind === gsoType.none : kinds.has(frame.gso);
+    const known = frame.gso === gsoType.none ? (kind & ~gsoTunnels) === gsoType.none : kinds.has(frame.gso);
     if (!known) return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}` };
-    const needed = neededOffloads(frame);
-    if (needed & ~this.allowed)
+    const senseless = tunnelContradiction(frame, kind);
+    const missing = senseless === undefined && (neededOffloads(frame) & ~this.allowed) !== 0;
+    if (missing) {
       return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}, flags ${this.bytes[field.flags]}` };
-    const wrong = contradiction(frame);
+    }
+    const wrong = senseless ?? contradiction(frame);
     return wrong === undefined ? undefined : { notNegotiated: false, detail: wrong };
   }
 
@@ -124,9 +161,12 @@ export class PacketHeader {
 
 /** Length of the header; a legacy driver knows `num_buffers` only where it accepted mergeable receive buffers (5.1.6.1). */
 function headerBytes(features: Features): number {
+  if (hasFeature(features, tunnelFeatures)) return 24;
   if (hasFeature(features, VIRTIO_NET_F_HASH_REPORT)) return 20;
   return hasFeature(features, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF) ? 12 : field.numBuffers;
 }
+
+const tunnelFeatures = VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO | VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO;
 
 const kinds: ReadonlySet<number> = new Set(Object.values(gsoType));
 
@@ -138,5 +178,13 @@ function contradiction(frame: Frame): string | undefined {
   }
   const end = frame.checksumStart + frame.checksumOffset + checksumBytes;
   if (end > frame.length) return `the checksum ends at ${end} in a packet of ${frame.length} bytes`;
+  return undefined;
+}
+
+/** What of a tunnel does not fit: a packet to be segmented in it is TCP, or UDP in datagrams, over one version of IP. */
+function tunnelContradiction(frame: Frame, kind: number): string | undefined {
+  if (frame.tunnel === 0) return undefined;
+  if ((kind & gsoTunnels) === gsoTunnels) return 'gso_type names both kinds of tunnel';
+  if (frame.gso === gsoType.none || frame.gso === gsoType.udp) return `gso_type is ${frame.gso} in a tunnel`;
   return undefined;
 }

@@ -15,6 +15,8 @@ export const transmitOffloads: OffloadFeatures = [
   [feature.VIRTIO_NET_F_HOST_ECN, offload.ecn],
   [feature.VIRTIO_NET_F_HOST_UFO, offload.udp],
   [feature.VIRTIO_NET_F_HOST_USO, offload.udpL4v4 | offload.udpL4v6],
+  [feature.VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO, offload.tunnel],
+  [feature.VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM, offload.tunnelChecksum],
 ];
 
 /** What the driver takes as it is of packets that it receives (5.1.6.4). */
@@ -26,6 +28,8 @@ export const receiveOffloads: OffloadFeatures = [
   [feature.VIRTIO_NET_F_GUEST_UFO, offload.udp],
   [feature.VIRTIO_NET_F_GUEST_USO4, offload.udpL4v4],
   [feature.VIRTIO_NET_F_GUEST_USO6, offload.udpL4v6],
+  [feature.VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO, offload.tunnel],
+  [feature.VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM, offload.tunnelChecksum],
 ];
 
 /** The offloads of those features of a table that are among `features`. */

@@ -81,7 +81,14 @@ describe('what became of each feature', () => {
 
   it('is told of every feature that the card knows, once', () => {
     const { offered, accepted, refused } = report(
-      runningCard({ features: { VIRTIO_NET_F_MTU: false, VIRTIO_NET_F_HASH_REPORT: false } }),
+      runningCard({
+        features: {
+          VIRTIO_NET_F_MTU: false,
+          VIRTIO_NET_F_HASH_REPORT: false,
+          VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO: false,
+          VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO: false,
+        },
+      }),
     );
     expect([...accepted, ...refused].map(({ bit }) => bit).sort((a, b) => a - b)).toEqual(all);
     expect(offered).toEqual(accepted);

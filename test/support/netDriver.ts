@@ -54,6 +54,9 @@ export const feature = {
   speedDuplex: 1n << 63n,
 } as const;
 
+/** VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO to VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM. */
+export const tunnels = 0b1111n << 65n;
+
 /** Length of struct virtio_net_hdr (virtio 5.1.6), but for legacy drivers and with VIRTIO_NET_F_HASH_REPORT. */
 export const headerBytes = 12;
 
@@ -113,7 +116,7 @@ export class NetDriver {
   constructor(machine: TestMachine, options: DriverOptions = {}) {
     this.pci = options.legacy ? new LegacyDriver(machine) : new PciDriver(machine);
     const { pci } = this;
-    const features = options.features ?? pci.offered() & ~feature.hashReport;
+    const features = options.features ?? pci.offered() & ~(feature.hashReport | tunnels);
     if (!pci.negotiate(features)) throw new Error(`the device refuses features 0x${features.toString(16)}`);
     this.maxPairs = this.has(feature.multiqueue | feature.rss) ? pci.readDevice(8, 2) : 1;
     this.msix = options.intx ? undefined : new MsixDriver(pci).enable();

@@ -70,6 +70,9 @@ export interface QueueOptions {
   readonly enable?: boolean;
 }
 
+/** 128 feature bits: more than the specification hands out. */
+const featureWords = [0, 1, 2, 3];
+
 /** A driver of virtio-pci devices, written from virtio 4.1 and PCI alone. */
 export class PciDriver {
   readonly machine: TestMachine;
@@ -182,16 +185,16 @@ export class PciDriver {
     return (this.get('deviceStatus') & bits) === bits;
   }
 
-  /** The features that the device offers: 64 bits. */
+  /** The features that the device offers: 128 bits. */
   offered(): bigint {
-    this.set('deviceFeatureSelect', 0);
-    const low = this.get('deviceFeature');
-    this.set('deviceFeatureSelect', 1);
-    return BigInt(low) + (BigInt(this.get('deviceFeature')) << 32n);
+    return featureWords.reduce((offered, word) => {
+      this.set('deviceFeatureSelect', word);
+      return offered | (BigInt(this.get('deviceFeature')) << BigInt(32 * word));
+    }, 0n);
   }
 
   accept(features: bigint): void {
-    for (const word of [0, 1]) {
+    for (const word of featureWords) {
       this.set('driverFeatureSelect', word);
       this.set('driverFeature', Number((features >> BigInt(32 * word)) & 0xffffffffn));
     }
