@@ -327,20 +327,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const { memory, features } = this.active!;
     const header = (this.header ??= new PacketHeader(features, this.multiqueue.hash));
     const pair = index >>> 1;
+    const counters = this.counters[pair];
+    const { receive, transmit } = this.statistics;
     // Without multiqueue there is none behind the control queue.
     if (index > this.controlIndex) return;
     if (index === this.controlIndex) {
       this.control ??= new ControlQueue(queue, memory, features, this, (fault) => this.onFault(fault, false));
     } else if (index % 2 === 0) {
       const mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
-      this.reception.lanes[pair] ??= new ReceiveLane(
-        queue,
-        memory,
-        header,
-        mergeable,
-        this.counters[pair],
-        this.statistics.receive[pair],
-      );
+      this.reception.lanes[pair] ??= new ReceiveLane(queue, memory, header, mergeable, counters, receive[pair]);
     } else {
       const card: TransmitCard = {
         memory,
@@ -348,13 +343,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
         out: (frame, again) => this.out(frame, again),
         violation: (fault) => this.onFault(fault, false),
       };
-      this.transmission.lanes[pair] ??= new TransmitLane(
-        pair,
-        queue,
-        this.counters[pair],
-        this.statistics.transmit[pair],
-        card,
-      );
+      this.transmission.lanes[pair] ??= new TransmitLane(pair, queue, counters, transmit[pair], card);
     }
   }
 
