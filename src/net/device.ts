@@ -421,7 +421,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** A receive queue that there is not was reset, and its driver may enable it again. */
   private get mayComeBack(): boolean {
-    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET);
+    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET) && this.multiqueue.steering.waits;
   }
 
   private drop(pair: number, reason: DropReason): Sent {

@@ -5,6 +5,8 @@ import type { Frame } from './link/frame.js';
 export interface Steering {
   /** One more than the last pair that is ever chosen. */
   readonly pairs: number;
+  /** Whether a frame may wait for a queue that is being reset; otherwise it is dropped. */
+  readonly waits: boolean;
   /** Whether this pair is ever chosen. */
   uses(pair: number): boolean;
   choose(frame: Frame): number;
@@ -20,6 +22,7 @@ const entries = 4096;
  * that flow; a flow that it never sent on goes where its hash says.
  */
 export class AutomaticSteering implements Steering {
+  readonly waits = true;
   /** Pairs in use. */
   pairs = 1;
   /** By hash: the pair plus one, 0 where no flow is known. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Sent } from '../../src/net/link/port.js';
 import { microsoftKey, naiveHash, type NaivePacket } from '../support/naiveHash.js';
 import {
   feature,
@@ -152,6 +153,16 @@ describe('receive-side scaling (5.1.6.5.7)', () => {
     }
     setRss({ table: [3] });
     expect(land(bytes(packet(1)))).toBe(3);
+  });
+
+  it('drops what belongs on a queue that is being reset, where automatic steering lets it wait', () => {
+    const { driver, setRss, card, wire } = rssCard();
+    setRss({ table: [3] });
+    driver.pci.resetQueue(6);
+    expect(wire.pass(bytes(packet(1)))).toBe(Sent.dropped);
+    expect(card.counters[3].dropped).toEqual({ notReady: 1 });
+    driver.setPairs(4);
+    expect(card.send(frameOf(bytes(packet(1))), 3)).toBe(Sent.full);
   });
 
   it('is forgotten at a reset', () => {
