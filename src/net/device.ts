@@ -199,7 +199,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       if (this.control) this.runControl();
       this.transmission.work();
       // A card that was saved may have had a burst under way, and somebody who waited for its room.
-      this.reception.showAll();
+      this.reception.resume();
       this.invite();
     });
   }
@@ -295,6 +295,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       filter: this.filter.save(),
       counters: this.counters.map(copyCounters),
       held: this.transmission.save(),
+      unshown: this.reception.save(),
       coalescing: this.coalescing.save(),
       statistics: this.statistics.save(),
       failed: this.failed,
@@ -309,6 +310,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.filter.restore(state.filter);
     this.multiqueue.restore(state.multiqueue);
     this.transmission.restore(state.held);
+    this.reception.restore(state.unshown);
     this.coalescing.restore(state.coalescing);
     this.statistics.restore(state.statistics);
     this.failed = state.failed;

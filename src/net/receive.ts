@@ -16,7 +16,7 @@ export class ReceiveLane {
   /** Somebody was told that there is no room, and waits; also while there was no queue here. */
   private starved = true;
   /** Packets that were received and not shown to the driver yet. */
-  private fresh = 0;
+  fresh = 0;
   private readonly queue: ActiveQueue;
   private readonly memory: GuestMemory;
   private readonly mergeable: boolean;

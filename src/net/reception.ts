@@ -10,6 +10,8 @@ export class Reception {
   private readonly coalescing: NotificationCoalescing;
   /** Pairs that received frames since the last flush. */
   private readonly received: number[] = [];
+  /** What the card that was saved had received and not shown. */
+  private unshown: readonly number[] = [];
 
   constructor(pairs: number, coalescing: NotificationCoalescing) {
     this.lanes = new Array<undefined>(pairs).fill(undefined);
@@ -36,8 +38,23 @@ export class Reception {
     if (lane) this.coalescing.shown(2 * pair, lane.show());
   }
 
-  showAll(): void {
-    for (const pair of this.lanes.keys()) this.show(pair);
+  /** By pair: packets that the driver can't see yet, as their burst is not at its end. */
+  save(): number[] {
+    return this.lanes.map((lane) => lane?.fresh ?? 0);
+  }
+
+  /** To be resumed once the driver's queues are there again. */
+  restore(unshown: readonly number[]): void {
+    this.unshown = unshown;
+  }
+
+  /** Shows what a card that was saved had received. */
+  resume(): void {
+    for (const [pair, lane] of this.lanes.entries()) {
+      if (lane) lane.fresh += this.unshown[pair] ?? 0;
+      this.show(pair);
+    }
+    this.unshown = [];
   }
 
   /** Whoever was told that there is no room is about to try again. */
@@ -49,6 +66,7 @@ export class Reception {
   forget(): void {
     this.lanes.fill(undefined);
     this.received.length = 0;
+    this.unshown = [];
   }
 
   /** The driver gives no more buffers before it is told of those that are full. */

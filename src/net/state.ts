@@ -18,6 +18,8 @@ export interface NetDeviceState {
   counters: LaneCounters[];
   /** By pair: the packets that were taken to transmit, but found no room yet. */
   held: HeldState[][];
+  /** By pair: how many packets were received that the driver can't see yet. */
+  unshown: number[];
   coalescing: CoalescingState;
   statistics: StatisticsState;
   /** The driver broke a rule and has not reset the card since. */
