@@ -108,6 +108,7 @@ export class SplitQueue extends Ring implements ActiveQueue {
     this.decidedUsed = this.publishedUsed;
     // The driver's wish counts as it stands once the index is visible (2.7.7.2).
     const words = this.memory.words16;
+    if (this.options.notifyOnEmpty && words[this.availableIndex] === this.nextAvailable) return true;
     if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
     return this.passed(words[this.usedEvent], before);
   }
