@@ -200,11 +200,14 @@ describe('what waits is told', () => {
     wire.pass(frame);
     const state: unknown = JSON.parse(JSON.stringify(pci.save()));
     card.attach(undefined);
+    const later = new ManualClock();
     const laterPci = new VirtioPciFunction(
-      new NetDevice(new ManualClock(), { mac: '52:54:00:12:34:56', queuePairs: 2, queueSize: 16 }),
+      new NetDevice(later, { mac: '52:54:00:12:34:56', queuePairs: 2, queueSize: 16 }),
     );
     machine.insert(laterPci);
     laterPci.restore(state);
+    expect(driver.msix!.fired()).toEqual([]);
+    later.advance(1);
     expect(driver.msix!.fired()).toEqual([rxVector]);
     expect(driver.frames(0).length).toBe(1);
   });
