@@ -92,6 +92,41 @@ describe('the header of a packet in a UDP tunnel (5.1.6.2)', () => {
   });
 });
 
+describe('a card', () => {
+  const plain = 12;
+  const parts = () => runningCard({}, { features: runningCard().driver.pci.features | allTunnels });
+  const description = ({ tunnel, tunnelChecksum: checksum, outerTransport, innerNetwork, gso, gsoSize }: Frame) => ({
+    ...{ tunnel, tunnelChecksum: checksum, outerTransport, innerNetwork, gso, gsoSize },
+  });
+
+  it('sends a large packet in a tunnel as its header says', () => {
+    const { driver, wire, faults } = parts();
+    const source = tunnelled(6);
+    const format = header(withTunnels);
+    format.write(source, 0);
+    driver.queueBytes(1, Uint8Array.from([...format.bytes, ...source.toBytes()]), [24]);
+    driver.pci.kick(1);
+    expect(wire.sent.map(({ bytes }) => bytes)).toEqual([source.toBytes()]);
+    expect(description(wire.described[0])).toEqual(description(source));
+    expect(faults).toEqual([]);
+  });
+
+  it('receives one with all that its driver needs to know', () => {
+    const { card, driver } = parts();
+    driver.giveBuffers(0, [5000]);
+    const source = tunnelled(4);
+    card.send(source, 0);
+    card.flush();
+    const [packet] = driver.receive(0);
+    // The driver of the tests takes the first 12 bytes for the header; this one has 24.
+    const rest = packet.frame;
+    const format = header(withTunnels);
+    format.write(source, 1);
+    expect([...packet.header, ...rest.subarray(0, 24 - plain)]).toEqual([...format.bytes]);
+    expect(rest.subarray(24 - plain)).toEqual(source.toBytes());
+  });
+});
+
 describe('the offloads of tunnels', () => {
   it('are turned off and on by bits of their own (5.1.6.5.8)', () => {
     const features = runningCard().driver.pci.features | allTunnels;
