@@ -78,8 +78,9 @@ export class Lane {
     const sent = inTurn ? this.accept(frame) : Sent.full;
     if (sent !== Sent.full) {
       this.accepted++;
-      // Whoever came while segments were on their way was sent to wait, and there may be room.
-      if (this.senders.length > 0) this.room();
+      // Whoever came while segments were on their way was sent to wait, and there may be room. A round that is under way
+      // sees to all who wait by itself.
+      if (this.senders.length > 0 && !this.running) this.room();
       return sent;
     }
     this.counters.toldFull++;
