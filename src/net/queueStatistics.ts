@@ -1,21 +1,28 @@
 import { gsoType, type Frame } from './link/frame.js';
 
-/** What a card counts of a receive queue beside its lane's packets and bytes; the names are the specification's. */
-export class ReceiveStatistics {
+/** What a card counts of a queue beside its lane's packets and bytes; the names are the specification's. */
+class DataQueueStatistics {
   notifications = 0;
   interrupts = 0;
   drops = 0;
-  /** Packets for which the descriptors that there were did not do. */
-  dropOverruns = 0;
   csumNone = 0;
   needsCsum = 0;
   gsoPackets = 0;
   gsoBytes = 0;
 
-  /** A packet was passed to the driver. */
-  passed(frame: Frame): void {
-    countOffloads(this, frame);
+  /** A packet got through. */
+  passed({ needsChecksum, gso, length }: Frame): void {
+    if (needsChecksum) this.needsCsum++;
+    else this.csumNone++;
+    if (gso === gsoType.none) return;
+    this.gsoPackets++;
+    this.gsoBytes += length;
   }
+}
+
+export class ReceiveStatistics extends DataQueueStatistics {
+  /** Packets for which the descriptors that there were did not do. */
+  dropOverruns = 0;
 
   overrun(): void {
     this.drops++;
@@ -23,21 +30,8 @@ export class ReceiveStatistics {
   }
 }
 
-/** The same of a transmit queue. */
-export class TransmitStatistics {
-  notifications = 0;
-  interrupts = 0;
-  drops = 0;
+export class TransmitStatistics extends DataQueueStatistics {
   dropMalformed = 0;
-  csumNone = 0;
-  needsCsum = 0;
-  gsoPackets = 0;
-  gsoBytes = 0;
-
-  /** The driver's packet was sent. */
-  sent(frame: Frame): void {
-    countOffloads(this, frame);
-  }
 
   malformed(): void {
     this.drops++;
@@ -50,14 +44,4 @@ export class ControlStatistics {
   commands = 0;
   /** Commands that were carried out. */
   ok = 0;
-}
-
-type OffloadCounts = Pick<ReceiveStatistics, 'csumNone' | 'needsCsum' | 'gsoPackets' | 'gsoBytes'>;
-
-function countOffloads(counts: OffloadCounts, { needsChecksum, gso, length }: Frame): void {
-  if (needsChecksum) counts.needsCsum++;
-  else counts.csumNone++;
-  if (gso === gsoType.none) return;
-  counts.gsoPackets++;
-  counts.gsoBytes += length;
 }

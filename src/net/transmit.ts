@@ -188,7 +188,7 @@ export class TransmitLane {
       if (lost === 'runt' || lost === 'badOffload') this.statistics.malformed();
       else this.statistics.drops++;
     } else {
-      this.statistics.sent(this.frame);
+      this.statistics.passed(this.frame);
       this.counters.txFrames++;
       this.counters.txBytes += chain.readableLength - this.header.bytes.length;
     }
