@@ -1,9 +1,12 @@
 import { Command, Option } from 'commander';
 
+import type { Subject } from '../lab/conformance/run.js';
+import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
 import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber } from './arguments.js';
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
+import { casesNamed, conform, subjectNamed } from './conform.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
@@ -34,6 +37,13 @@ export interface BootOptions extends ImageOptions {
   readonly timeout: number;
   readonly json?: boolean;
   readonly hotplug?: boolean;
+}
+
+/** The options of `vmq conform`, as Commander answers them. */
+interface ConformOptions {
+  readonly target: Subject;
+  readonly case?: readonly string[];
+  readonly json?: boolean;
 }
 
 const examples = `
@@ -107,6 +117,16 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .description('list what can be negotiated with the card')
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .action(({ json = false }: { json?: boolean }) => exit(showFeatures(json, streams)));
+
+  program
+    .command('conform')
+    .description('check a network card against the statements of the virtio specification')
+    .requiredOption('--target <name>', `the card: ${Object.keys(subjects).join(', ')}`, subjectNamed('target'))
+    .option('--case <id>', 'only this case, or those of this statement; may be given more than once', collect)
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .action(async ({ target, case: names, json = false }: ConformOptions) => {
+      exit(await conform({ target, cases: casesNamed(names), json }, streams));
+    });
 
   const guest = program.command('guest').description('the guest image').helpCommand(false);
   imageOptions(guest.command('build'))

@@ -37,6 +37,8 @@ export interface Machine {
   settle(): Promise<void>;
   /** Lets `milliseconds` of the device's time pass. */
   advance(milliseconds: number): Promise<void>;
+  /** How long `until` waits when it is not told, in milliseconds of real time; 20 s when left out. */
+  patience?: number;
 }
 
 /** What the device did not do in time. */
@@ -44,8 +46,8 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
-/** How long `until` waits when it is not told: a busy host may be slow, and a device that answers does so far earlier. */
-const patience = 20_000;
+/** A busy host may be slow, and a device that answers does so far earlier. */
+const defaultPatience = 20_000;
 
 /**
  * Lets the machine work until `check` answers something that is not undefined.
@@ -55,7 +57,7 @@ export async function until<T>(
   machine: Machine,
   what: string,
   check: () => Promise<T | undefined>,
-  milliseconds = patience,
+  milliseconds = machine.patience ?? defaultPatience,
 ): Promise<T> {
   const end = Date.now() + milliseconds;
   for (;;) {
