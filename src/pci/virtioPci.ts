@@ -56,9 +56,12 @@ export class VirtioPciFunction implements PciFunction {
   /** The driver set DRIVER_OK (true), or the device was reset (false). */
   readonly onActive = new Signal<boolean>();
 
-  private readonly interrupts: InterruptRouter;
+  /** The way of the device's interrupts to the driver. */
+  readonly interrupts: InterruptRouter;
+  /** By index; undefined where the driver has none at work. */
+  readonly queues: (ActiveQueue | undefined)[];
+
   private readonly common: CommonConfig;
-  private readonly queues: (ActiveQueue | undefined)[];
   private notifications = new NotificationFormat(0n);
   private host: PciHost | undefined;
   private readonly legacy: LegacyInterface | undefined;
