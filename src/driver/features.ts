@@ -51,6 +51,13 @@ export const featureBits = {
   VIRTIO_NET_F_RSC_EXT: 61,
   VIRTIO_NET_F_STANDBY: 62,
   VIRTIO_NET_F_SPEED_DUPLEX: 63,
+  VIRTIO_NET_F_RSS_CONTEXT: 64,
+  VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO: 65,
+  VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM: 66,
+  VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO: 67,
+  VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM: 68,
+  VIRTIO_NET_F_OUT_NET_HEADER: 69,
+  VIRTIO_NET_F_IPSEC: 70,
 } as const;
 
 export type FeatureName = keyof typeof featureBits;
@@ -66,7 +73,8 @@ export function has(set: bigint, name: FeatureName): boolean {
 
 /**
  * What this driver knows how to use. The others have a meaning that it does not act on: a platform's IOMMU and memory
- * order, virtual functions, administration, hashes of tunnelled packets, a standby card, and coalesced segments.
+ * order, virtual functions, administration, hashes of tunnelled packets, a standby card,
+ * coalesced segments, segments in tunnels, contexts of RSS, and IPsec.
  */
 export const knownFeatures = Object.entries(featureBits)
   .filter(
@@ -83,13 +91,20 @@ export const knownFeatures = Object.entries(featureBits)
         'VIRTIO_NET_F_HASH_TUNNEL',
         'VIRTIO_NET_F_RSC_EXT',
         'VIRTIO_NET_F_STANDBY',
+        'VIRTIO_NET_F_RSS_CONTEXT',
+        'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO',
+        'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM',
+        'VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO',
+        'VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM',
+        'VIRTIO_NET_F_OUT_NET_HEADER',
+        'VIRTIO_NET_F_IPSEC',
       ].includes(name),
   )
   .reduce((set, [, bit]) => set | (1n << BigInt(bit)), 0n);
 
-type Dependency = readonly [feature: FeatureName, ...oneOf: readonly FeatureName[]];
+export type Dependency = readonly [feature: FeatureName, ...oneOf: readonly FeatureName[]];
 
-/** Feature bit requirements (virtio 5.1.3.1): a feature, and those of which it needs one. */
+/** Feature bit requirements (virtio 5.1.3.1): a feature, and those of which it needs one; it may have several of them. */
 export const dependencies: readonly Dependency[] = [
   ['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_GUEST_CSUM'],
   ['VIRTIO_NET_F_GUEST_TSO6', 'VIRTIO_NET_F_GUEST_CSUM'],
@@ -114,11 +129,30 @@ export const dependencies: readonly Dependency[] = [
   ['VIRTIO_NET_F_VQ_NOTF_COAL', 'VIRTIO_NET_F_CTRL_VQ'],
   ['VIRTIO_NET_F_RSS', 'VIRTIO_NET_F_CTRL_VQ'],
   ['VIRTIO_NET_F_HASH_REPORT', 'VIRTIO_NET_F_CTRL_VQ'],
+  ['VIRTIO_NET_F_HASH_TUNNEL', 'VIRTIO_NET_F_CTRL_VQ'],
+  ['VIRTIO_NET_F_HASH_TUNNEL', 'VIRTIO_NET_F_RSS', 'VIRTIO_NET_F_HASH_REPORT'],
+  ['VIRTIO_NET_F_RSC_EXT', 'VIRTIO_NET_F_HOST_TSO4', 'VIRTIO_NET_F_HOST_TSO6'],
+  ['VIRTIO_NET_F_RSS_CONTEXT', 'VIRTIO_NET_F_CTRL_VQ'],
+  ['VIRTIO_NET_F_RSS_CONTEXT', 'VIRTIO_NET_F_RSS'],
+  ['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_GUEST_TSO4'],
+  ['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_GUEST_TSO6'],
+  ['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_GUEST_USO4'],
+  ['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_GUEST_USO6'],
+  ['VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM', 'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO'],
+  ['VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_HOST_TSO4'],
+  ['VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_HOST_TSO6'],
+  ['VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO', 'VIRTIO_NET_F_HOST_USO'],
+  ['VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM', 'VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO'],
 ];
+
+/** The rules that a set breaks. */
+export function unmet(set: bigint): Dependency[] {
+  return dependencies.filter(([name, ...oneOf]) => has(set, name) && !oneOf.some((other) => has(set, other)));
+}
 
 /** The set without what lacks a feature that it needs. */
 export function withoutOrphans(set: bigint): bigint {
-  const orphan = dependencies.find(([name, ...oneOf]) => has(set, name) && !oneOf.some((other) => has(set, other)));
+  const [orphan] = unmet(set);
   return orphan ? withoutOrphans(set & ~features(orphan[0])) : set;
 }
 

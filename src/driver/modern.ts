@@ -39,6 +39,9 @@ export const commonField = {
 
 export type CommonField = keyof typeof commonField;
 
+/** The registers that select features have room for more; the specification has none behind bit 127. */
+const featureWords = [0, 1, 2, 3] as const;
+
 export interface ModernOptions {
   /** How the structures are reached: by their BARs (when left out), or by the PCI configuration access capability. */
   readonly through?: 'bars' | 'window';
@@ -138,17 +141,22 @@ export class ModernTransport implements Transport {
   }
 
   async offered(): Promise<bigint> {
-    return BigInt(await this.offeredWord(0)) | (BigInt(await this.offeredWord(1)) << 32n);
+    let offered = 0n;
+    for (const word of featureWords) offered |= BigInt(await this.offeredWord(word)) << BigInt(32 * word);
+    return offered;
   }
 
   async accepted(): Promise<bigint> {
-    return BigInt(await this.acceptedWord(0)) | (BigInt(await this.acceptedWord(1)) << 32n);
+    let accepted = 0n;
+    for (const word of featureWords) accepted |= BigInt(await this.acceptedWord(word)) << BigInt(32 * word);
+    return accepted;
   }
 
   async accept(features: bigint): Promise<void> {
     this.features = features;
-    await this.acceptWord(0, Number(features & 0xffffffffn));
-    await this.acceptWord(1, Number((features >> 32n) & 0xffffffffn));
+    for (const word of featureWords) {
+      await this.acceptWord(word, Number((features >> BigInt(32 * word)) & 0xffffffffn));
+    }
   }
 
   queueCount(): Promise<number> {
