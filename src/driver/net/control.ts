@@ -10,6 +10,8 @@ export interface Answer {
   readonly ack: number;
   /** What it wrote behind the ack. */
   readonly result: Uint8Array;
+  /** How many bytes it says it wrote, with the ack. */
+  readonly written: number;
 }
 
 export interface CommandOptions {
@@ -55,7 +57,7 @@ export class ControlQueue {
     const answer = await memory.machine.readBytes(reply, written);
     memory.free(address);
     memory.free(reply);
-    return { ack: answer[0], result: answer.slice(1) };
+    return { ack: answer[0], result: answer.slice(1), written: used.length };
   }
 
   /**
