@@ -13,6 +13,8 @@ export const ranges = {
   memory: { least: 65, most: 2047, of: ' of MiB' },
   mtu: { least: 68, most: 65535, of: ' of bytes' },
   timeout: { least: 1, most: 86400, of: ' of seconds' },
+  random: { least: 0, most: 1000000, of: '' },
+  seed: { least: 0, most: 0xffffffff, of: '' },
 } as const;
 export type NumberOption = keyof typeof ranges;
 

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { Subject } from '../lab/conformance/run.js';
 import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
+import { acceptance, offering, type Acceptance, type Offering } from './acceptance.js';
 import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber } from './arguments.js';
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
@@ -10,6 +11,7 @@ import { casesNamed, conform, subjectNamed } from './conform.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
+import { probe } from './probe.js';
 import type { Streams } from './streams.js';
 import { tour } from './tour.js';
 import { packageVersion } from './version.js';
@@ -39,6 +41,17 @@ export interface BootOptions extends ImageOptions {
   readonly hotplug?: boolean;
 }
 
+/** The options of `vmq probe`, as Commander answers them. */
+interface ProbeOptions {
+  readonly target: Subject;
+  readonly offer?: Offering;
+  readonly accept?: Acceptance;
+  readonly sweep?: boolean;
+  readonly random: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
 /** The options of `vmq conform`, as Commander answers them. */
 interface ConformOptions {
   readonly target: Subject;
@@ -64,6 +77,13 @@ With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 The exit status is 0 when every command's was, else 1; it is 2 when what was
 asked for makes no sense. A command that took too long has status 124, one whose
 guest ended has 255.`;
+
+const probeNotes = `
+Features have the specification's names, with or without VIRTIO_NET_F_, or the
+numbers of their bits. --accept none accepts nothing.
+
+The exit status is 0 when the card agreed (in a sweep: did with every set as the
+specification says), and else 1.`;
 
 /** The whole command line. `exit` is told the exit status of what was done. */
 export function createProgram(streams: Streams, exit: (status: number) => void): Command {
@@ -126,6 +146,22 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .action(async ({ target, case: names, json = false }: ConformOptions) => {
       exit(await conform({ target, cases: casesNamed(names), json }, streams));
+    });
+
+  program
+    .command('probe')
+    .description('show what a network card offers, and how it negotiates')
+    .requiredOption('--target <name>', `the card: ${Object.keys(subjects).join(', ')}`, subjectNamed('target'))
+    .option('--offer <list>', 'have the card offer features (+MTU) or leave them out (-MTU)', offering)
+    .option('--accept <list>', 'accept these (MQ,CTRL_VQ), or all that is offered but for these (-CTRL_VQ)', acceptance)
+    .option('--sweep', 'negotiate every single feature, every pair, and sets by chance')
+    .option('--random <n>', 'of a sweep: how many sets by chance', wholeNumber('random'), 200)
+    .option('--seed <n>', 'of a sweep: where the chance begins', wholeNumber('seed'), 1)
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .addHelpText('after', probeNotes)
+    .action(async ({ target, offer = {}, accept, sweep, random, seed, json = false }: ProbeOptions) => {
+      if (sweep && accept) throw new UserError('--sweep and --accept both say what is accepted; give one of them.');
+      exit(await probe({ target, offer, accept, sweep: sweep ? { random, seed } : undefined, json }, streams));
     });
 
   const guest = program.command('guest').description('the guest image').helpCommand(false);

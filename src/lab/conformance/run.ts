@@ -7,6 +7,8 @@ import { Skipped, type CardWish, type Case } from './case.js';
 export interface Subject {
   readonly name: string;
   make(wish: CardWish): Promise<Target>;
+  /** The features that a wish can have it offer, or leave out. */
+  readonly choices: readonly FeatureName[];
   /** How long a case waits for the device before it says that nothing came, in milliseconds of real time. */
   readonly patience: number;
 }

@@ -1,5 +1,5 @@
 import type { FeatureName } from '../../driver/index.js';
-import type { NetFeatureName } from '../../net/index.js';
+import { netFeatures, type NetFeatureName } from '../../net/index.js';
 import { inProcess } from '../targets/inProcess.js';
 import { qemu } from '../targets/qemu.node.js';
 import { checkTapNetwork, qemuTap } from '../targets/qemuTap.node.js';
@@ -11,6 +11,7 @@ import type { Subject } from './run.js';
 const ours: Subject = {
   name: 'virtio-mq',
   patience: 300,
+  choices: netFeatures.map(({ name }) => name),
   make: ({ pairs, transitional, offer }) => {
     const options = { ...(pairs !== undefined && { queuePairs: pairs }), transitional: transitional ?? false };
     return Promise.resolve(inProcess({ ...options, features: offer as Partial<Record<NetFeatureName, boolean>> }));
@@ -18,28 +19,51 @@ const ours: Subject = {
 };
 
 /** v86's own card, which is as it is. */
-const v86: Subject = { name: 'v86', patience: 1000, make: () => v86Own() };
+const v86: Subject = { name: 'v86', patience: 1000, choices: [], make: () => v86Own() };
 
 /** What QEMU's card offers only when it is asked to. */
 const qemuProperties = { packed: true, rss: true, hash: true };
 
 /** The properties of QEMU's card that are features. QEMU refuses those that its version does not know. */
 const qemuFeatures: Readonly<Partial<Record<FeatureName, string>>> = {
-  VIRTIO_F_RING_PACKED: 'packed',
-  VIRTIO_F_EVENT_IDX: 'event_idx',
+  VIRTIO_F_NOTIFY_ON_EMPTY: 'notify_on_empty',
+  VIRTIO_F_ANY_LAYOUT: 'any_layout',
   VIRTIO_F_INDIRECT_DESC: 'indirect_desc',
-  VIRTIO_NET_F_MRG_RXBUF: 'mrg_rxbuf',
-  VIRTIO_NET_F_CTRL_VQ: 'ctrl_vq',
+  VIRTIO_F_EVENT_IDX: 'event_idx',
+  VIRTIO_F_ACCESS_PLATFORM: 'iommu_platform',
+  VIRTIO_F_RING_PACKED: 'packed',
+  VIRTIO_F_RING_RESET: 'queue_reset',
   VIRTIO_NET_F_CSUM: 'csum',
   VIRTIO_NET_F_GUEST_CSUM: 'guest_csum',
-  VIRTIO_NET_F_RSS: 'rss',
+  VIRTIO_NET_F_CTRL_GUEST_OFFLOADS: 'ctrl_guest_offloads',
+  VIRTIO_NET_F_GSO: 'gso',
+  VIRTIO_NET_F_GUEST_TSO4: 'guest_tso4',
+  VIRTIO_NET_F_GUEST_TSO6: 'guest_tso6',
+  VIRTIO_NET_F_GUEST_ECN: 'guest_ecn',
+  VIRTIO_NET_F_GUEST_UFO: 'guest_ufo',
+  VIRTIO_NET_F_HOST_TSO4: 'host_tso4',
+  VIRTIO_NET_F_HOST_TSO6: 'host_tso6',
+  VIRTIO_NET_F_HOST_ECN: 'host_ecn',
+  VIRTIO_NET_F_HOST_UFO: 'host_ufo',
+  VIRTIO_NET_F_MRG_RXBUF: 'mrg_rxbuf',
+  VIRTIO_NET_F_STATUS: 'status',
+  VIRTIO_NET_F_CTRL_VQ: 'ctrl_vq',
+  VIRTIO_NET_F_CTRL_RX: 'ctrl_rx',
+  VIRTIO_NET_F_CTRL_VLAN: 'ctrl_vlan',
+  VIRTIO_NET_F_CTRL_RX_EXTRA: 'ctrl_rx_extra',
+  VIRTIO_NET_F_GUEST_ANNOUNCE: 'guest_announce',
+  VIRTIO_NET_F_MQ: 'mq',
+  VIRTIO_NET_F_CTRL_MAC_ADDR: 'ctrl_mac_addr',
   VIRTIO_NET_F_HASH_REPORT: 'hash',
+  VIRTIO_NET_F_RSS: 'rss',
+  VIRTIO_NET_F_RSC_EXT: 'guest_rsc_ext',
 };
 
 /** QEMU's card: on a multiqueue tap where one can be made, else one pair on a socket. */
 const qemuCard: Subject = {
   name: 'qemu',
   patience: 4000,
+  choices: Object.keys(qemuFeatures) as FeatureName[],
   make: async (wish) => {
     const properties = { ...qemuProperties, ...asProperties(wish) };
     const pairs = wish.pairs ?? 4;
