@@ -5,6 +5,7 @@ import {
   openModern,
   openTransport,
   until,
+  withoutOrphans,
   type FeatureName,
   type Machine,
   type ModernTransport,
@@ -82,9 +83,11 @@ export class Bench {
 
 /** What a driver with these options accepts of what it is offered. */
 export function choice({ ring = 'split', except = [], only }: StartOptions): (offered: bigint) => bigint {
-  const wanted = only ? features(...only, ...always, ...(ring === 'packed' ? packed : [])) : ~0n;
-  const but = everythingBut(...except, ...(ring === 'packed' ? [] : packed));
-  return (offered) => but(offered & wanted);
+  const left = [...except, ...(ring === 'packed' ? [] : packed)];
+  if (!only) return everythingBut(...left);
+  // What a case names it knows how to use, also if the driver does not by itself.
+  const wanted = features(...only, ...always, ...(ring === 'packed' ? packed : [])) & ~features(...left);
+  return (offered) => withoutOrphans(offered & wanted);
 }
 
 const always = ['VIRTIO_F_VERSION_1'] as const;

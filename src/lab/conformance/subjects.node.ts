@@ -22,7 +22,7 @@ const ours: Subject = {
 const v86: Subject = { name: 'v86', patience: 1000, choices: [], make: () => v86Own() };
 
 /** What QEMU's card offers only when it is asked to. */
-const qemuProperties = { packed: true, rss: true, hash: true };
+const qemuProperties = { packed: true, rss: true, hash: true, host_mtu: 1500, speed: 10000, duplex: 'full' };
 
 /** The properties of QEMU's card that are features. QEMU refuses those that its version does not know. */
 const qemuFeatures: Readonly<Partial<Record<FeatureName, string>>> = {
@@ -71,7 +71,7 @@ const qemuCard: Subject = {
   },
 };
 
-function asProperties({ offer = {}, transitional }: CardWish): Record<string, boolean> {
+function asProperties({ offer = {}, transitional }: CardWish): Record<string, boolean | number> {
   const named = Object.entries(offer).flatMap(([feature, on]) => {
     const property = qemuFeatures[feature as FeatureName];
     return property === undefined ? [] : [[property, on] as const];

@@ -75,8 +75,11 @@ export class CardWire implements Wire {
   private describe({ bytes, offload }: WireFrame): Frame {
     const frame = this.frame.start(0).add(bytes, 0, bytes.length);
     if (!offload) return frame;
-    const { needsChecksum, checksumStart, checksumOffset, gsoType: gso, gsoSize, ecn: gsoEcn } = offload;
-    return Object.assign(frame, { needsChecksum, checksumStart, checksumOffset, gso, gsoSize, gsoEcn });
+    const { needsChecksum, checksumStart, checksumOffset, gsoType: gso, gsoSize, ecn: gsoEcn, tunnel } = offload;
+    Object.assign(frame, { needsChecksum, checksumStart, checksumOffset, gso, gsoSize, gsoEcn });
+    if (!tunnel) return frame;
+    const { version, checksum: tunnelChecksum, outerTransport, innerNetwork } = tunnel;
+    return Object.assign(frame, { tunnel: version, tunnelChecksum, outerTransport, innerNetwork });
   }
 }
 
@@ -94,5 +97,13 @@ function offloadOf(frame: Frame): Offload {
     gsoType: frame.gso,
     gsoSize: frame.gsoSize,
     ecn: frame.gsoEcn,
+    ...(frame.tunnel !== 0 && {
+      tunnel: {
+        version: frame.tunnel,
+        checksum: frame.tunnelChecksum,
+        outerTransport: frame.outerTransport,
+        innerNetwork: frame.innerNetwork,
+      },
+    }),
   };
 }

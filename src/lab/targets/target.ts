@@ -19,6 +19,15 @@ export interface Offload {
   readonly gsoType: number;
   readonly gsoSize: number;
   readonly ecn: boolean;
+  /** The above is that of a packet in a UDP tunnel. */
+  readonly tunnel?: {
+    /** The version of IP in it. */
+    readonly version: 4 | 6;
+    /** The checksum of the tunnel's UDP is still to be filled in, too. */
+    readonly checksum: boolean;
+    readonly outerTransport: number;
+    readonly innerNetwork: number;
+  };
 }
 
 /** The outer end of a card. */
