@@ -1,6 +1,7 @@
 import {
   everythingBut,
   features,
+  ModernTransport,
   NetDriver,
   openModern,
   openTransport,
@@ -8,7 +9,6 @@ import {
   withoutOrphans,
   type FeatureName,
   type Machine,
-  type ModernTransport,
   type NetDriverOptions,
 } from '../../driver/index.js';
 import type { Target, Wire, WireFrame } from '../targets/target.js';
@@ -79,6 +79,12 @@ export class Bench {
     if (!ability) throw new Skipped(`${this.machine.name} has no way to ${abilities[name]} from outside`);
     return ability;
   }
+}
+
+/** The registers of a driver that uses the modern interface. */
+export function modernOf({ transport }: NetDriver): ModernTransport {
+  if (!(transport instanceof ModernTransport)) throw new TypeError('the driver uses the legacy interface');
+  return transport;
 }
 
 /** What a driver with these options accepts of what it is offered. */

@@ -12,7 +12,7 @@ export const stranger: Mac = [0x02, 0, 0, 0, 0, 0x77];
 export const group: Mac = [0x03, 0, 0, 0, 0, 0x05];
 export const broadcast: Mac = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
-export function macOf(driver: NetDriver): Mac {
+export function macOf(driver: Pick<NetDriver, 'config'>): Mac {
   return driver.config.mac ? [...driver.config.mac] : permanent;
 }
 
