@@ -9,6 +9,7 @@ import { runCommand, type GuestCommand, type Run } from './runs.js';
 import type { Streams } from './streams.js';
 import { showCommand } from './showCommand.js';
 import { bootSummary } from './summary.js';
+import { driverTables } from './driverTable.js';
 import { laneTable } from './tables.js';
 
 export interface BootSettings {
@@ -40,7 +41,7 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
         const hotplug = second && (await unplug(second, progress));
         progress.stop();
         if (settings.json) streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug), undefined, 2)}\n`);
-        else streams.stdout.write(`\n${laneTable(stations)}\n`);
+        else streams.stdout.write(`\n${[laneTable(stations), ...driverTables(stations)].join('\n\n')}\n`);
         return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
         await network.stop();

@@ -1,5 +1,6 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
+import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
 import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
 import { startGuests, type Guest, type StartOptions } from '../vm/index.node.js';
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
@@ -21,6 +22,8 @@ export interface NetworkOptions extends Pick<
   readonly features?: NetFeatureWishes | undefined;
   /** Cards have a legacy interface too. */
   readonly transitional?: boolean | undefined;
+  /** Each card's driver is watched, for the statements of the specification that it breaks. */
+  readonly checkDriver?: boolean | undefined;
 }
 
 /** A guest with its card and its address. */
@@ -31,14 +34,24 @@ export class Station {
   readonly card: VirtioNetCard;
   /** The rules that its driver broke. */
   readonly faults: FaultLog;
+  /** Who watches its driver, if anybody does. */
+  readonly checker: DriverChecker | undefined;
   private readonly port: BackendPort;
 
-  constructor(number: number, guest: Guest, card: VirtioNetCard, port: BackendPort, faults: FaultLog) {
+  constructor(
+    number: number,
+    guest: Guest,
+    card: VirtioNetCard,
+    port: BackendPort,
+    faults: FaultLog,
+    checker?: DriverChecker,
+  ) {
     this.number = number;
     this.guest = guest;
     this.card = card;
     this.port = port;
     this.faults = faults;
+    this.checker = checker;
   }
 
   get ip(): string {
@@ -130,12 +143,13 @@ async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
-  { queuePairs, mtu, features, transitional }: NetworkOptions,
+  { queuePairs, mtu, features, transitional, checkDriver: watched }: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
   const port = backend.addPort(`guest ${number}`);
   const faults = new FaultLog();
+  let checker: DriverChecker | undefined;
   pciBusOf(guest.emulator).onError.on(({ error }) =>
     progress.note(`In the machine of guest ${number}: ${error.message}`),
   );
@@ -145,6 +159,7 @@ async function plugIn(
     mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
     address: `${address(number)}/24`,
     onAttach: (attached) => {
+      if (watched) checker = checkDriver(attached.function);
       attached.function.onFault.on((event) => {
         if (!faults.add(event)) return;
         const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
@@ -152,5 +167,5 @@ async function plugIn(
       });
     },
   });
-  return new Station(number, guest, card, port, faults);
+  return new Station(number, guest, card, port, faults, checker);
 }

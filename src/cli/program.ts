@@ -39,6 +39,7 @@ export interface BootOptions extends ImageOptions {
   readonly timeout: number;
   readonly json?: boolean;
   readonly hotplug?: boolean;
+  readonly checkDriver?: boolean;
 }
 
 /** The options of `vmq probe`, as Commander answers them. */
@@ -127,6 +128,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--append <parameters>', "more for the kernel's command line, such as pci=nomsi")
     .option('--exec <command>', 'run a shell command; may be given more than once', collect)
     .option('--hotplug', 'have each guest gain a second card while it runs, and lose it at the end')
+    .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', bootNotes)
@@ -177,7 +179,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
 /** What the options of `vmq boot` ask for. @throws UserError when they do not go together */
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
-  const { features, transitional = false, hotplug = false, suite, kernelPackage, mirror } = options;
+  const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -187,7 +189,7 @@ export function bootSettings(options: BootOptions): BootSettings {
   if (features && !transitional) checkModern(features);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, transitional },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver },
       ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },

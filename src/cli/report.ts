@@ -1,4 +1,5 @@
 import { featureNames } from '../virtio/features.js';
+import type { DriverReport } from '../lab/checker/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { FaultEntry } from './faults.js';
@@ -15,6 +16,13 @@ export interface Report {
   readonly devices: readonly DeviceReport[];
   /** The cards that the guests gained and lost; there only with --hotplug. */
   readonly hotplug?: readonly HotplugReport[] | undefined;
+  /** What the driver of each guest did; there only with --check-driver. */
+  readonly driver?: readonly GuestDriverReport[] | undefined;
+}
+
+export interface GuestDriverReport extends DriverReport {
+  /** Guests count from 1. */
+  readonly guest: number;
 }
 
 export interface GuestReport {
@@ -49,7 +57,11 @@ export interface LaneReport {
 }
 
 export function report(stations: readonly Station[], runs: readonly Run[], hotplug?: readonly HotplugReport[]): Report {
-  return { guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug };
+  const driver = stations.flatMap(({ number, checker }) => (checker ? [{ guest: number, ...checker.report() }] : []));
+  return {
+    ...{ guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug },
+    driver: driver.length > 0 ? driver : undefined,
+  };
 }
 
 function guestReport({ guest, card, ip }: Station): GuestReport {
