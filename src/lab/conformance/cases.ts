@@ -1,11 +1,19 @@
 import type { Case } from './case.js';
+import { configurationCases } from './cases/configuration.js';
 import { announceCases } from './cases/controlAnnounce.js';
 import { coalescingCases } from './cases/controlCoalescing.js';
 import { macFilterCases, receiveModeCases, vlanFilterCases } from './cases/controlFilters.js';
 import { statisticsCases } from './cases/controlStatistics.js';
-import { netConfigCases } from './cases/netConfig.js';
-import { configurationCases } from './cases/configuration.js';
 import { featureCases } from './cases/features.js';
+import { netConfigCases } from './cases/netConfig.js';
+import { commonCases } from './cases/pciCommon.js';
+import { discoveryCases, pciCases } from './cases/pciFunction.js';
+import { isrCases } from './cases/pciIsr.js';
+import { vectorCases } from './cases/pciMsix.js';
+import { notificationCases } from './cases/pciNotify.js';
+import { queueRegisterCases } from './cases/pciQueues.js';
+import { deviceStructureCases, structureCases } from './cases/pciStructures.js';
+import { windowCases } from './cases/pciWindow.js';
 import { queueResetCases } from './cases/queueReset.js';
 import { reservedFeatureCases } from './cases/reserved.js';
 import { resetCases, statusCases } from './cases/status.js';
@@ -17,6 +25,16 @@ export const allCases: readonly Case[] = [
   ...resetCases,
   ...configurationCases,
   ...queueResetCases,
+  ...pciCases,
+  ...discoveryCases,
+  ...structureCases,
+  ...commonCases,
+  ...queueRegisterCases,
+  ...notificationCases,
+  ...isrCases,
+  ...deviceStructureCases,
+  ...windowCases,
+  ...vectorCases,
   ...reservedFeatureCases,
   ...netConfigCases,
   ...receiveModeCases,

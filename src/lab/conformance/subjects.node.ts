@@ -76,7 +76,7 @@ function asProperties({ offer = {}, transitional }: CardWish): Record<string, bo
     const property = qemuFeatures[feature as FeatureName];
     return property === undefined ? [] : [[property, on] as const];
   });
-  return { ...Object.fromEntries(named), ...(transitional && { 'disable-legacy': false }) };
+  return { ...Object.fromEntries(named), ...(transitional !== undefined && { 'disable-legacy': !transitional }) };
 }
 
 let taps: Promise<boolean> | undefined;
