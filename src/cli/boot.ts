@@ -1,5 +1,6 @@
 import { UserError } from '../vm/index.node.js';
 import { runConsole } from './console.js';
+import { faultTables } from './faultList.js';
 import { hotplugSummary, type HotplugReport, type SecondCard } from './hotplug.js';
 import { interruptible } from './interrupt.js';
 import { Network, type NetworkOptions, type Station } from './network.js';
@@ -41,7 +42,7 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
         const hotplug = second && (await unplug(second, progress));
         progress.stop();
         if (settings.json) streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug), undefined, 2)}\n`);
-        else streams.stdout.write(`\n${[laneTable(stations), ...driverTables(stations)].join('\n\n')}\n`);
+        else streams.stdout.write(`\n${tables(stations).join('\n\n')}\n`);
         return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
         await network.stop();
@@ -50,6 +51,10 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
   } finally {
     progress.stop();
   }
+}
+
+function tables(stations: readonly Station[]): string[] {
+  return [laneTable(stations), ...driverTables(stations), ...faultTables(stations)];
 }
 
 async function plugSecondCards(

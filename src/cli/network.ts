@@ -1,9 +1,12 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
+import { systemClock } from '../hosts/v86/index.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
 import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
+import { injectFaults, type FaultCount, type FaultInjection } from '../lab/faults/index.js';
 import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
-import { startGuests, type Guest, type StartOptions } from '../vm/index.node.js';
+import { startGuests, type CardOptions, type Guest, type StartOptions } from '../vm/index.node.js';
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
+import type { GuestFault } from './faultOption.js';
 import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
 import { SecondCard } from './hotplug.js';
@@ -24,6 +27,8 @@ export interface NetworkOptions extends Pick<
   readonly transitional?: boolean | undefined;
   /** Each card's driver is watched, for the statements of the specification that it breaks. */
   readonly checkDriver?: boolean | undefined;
+  /** How the cards misbehave. */
+  readonly faults?: readonly GuestFault[] | undefined;
 }
 
 /** A guest with its card and its address. */
@@ -37,6 +42,7 @@ export class Station {
   /** Who watches its driver, if anybody does. */
   readonly checker: DriverChecker | undefined;
   private readonly port: BackendPort;
+  private readonly injection: FaultInjection | undefined;
 
   constructor(
     number: number,
@@ -44,7 +50,7 @@ export class Station {
     card: VirtioNetCard,
     port: BackendPort,
     faults: FaultLog,
-    checker?: DriverChecker,
+    { checker, injection }: { checker?: DriverChecker | undefined; injection?: FaultInjection | undefined } = {},
   ) {
     this.number = number;
     this.guest = guest;
@@ -52,6 +58,12 @@ export class Station {
     this.port = port;
     this.faults = faults;
     this.checker = checker;
+    this.injection = injection;
+  }
+
+  /** The faults of the card that were asked for, and how often each happened. */
+  get injected(): readonly FaultCount[] {
+    return this.injection?.counts ?? [];
   }
 
   get ip(): string {
@@ -143,22 +155,26 @@ async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
-  { queuePairs, mtu, features, transitional, checkDriver: watched }: NetworkOptions,
+  { queuePairs, mtu, features, transitional, checkDriver: watched, faults: asked = [] }: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
+  const plans = asked.filter((plan) => (plan.guest ?? number) === number);
+  let misbehaving: { card: VirtioNetCard; injection: FaultInjection } | undefined;
   const port = backend.addPort(`guest ${number}`);
   const faults = new FaultLog();
   let checker: DriverChecker | undefined;
   pciBusOf(guest.emulator).onError.on(({ error }) =>
     progress.note(`In the machine of guest ${number}: ${error.message}`),
   );
-  const card = await guest.addCard({
+  const options: CardOptions = {
     ...{ port, queuePairs, mtu, features, transitional, signal, deadline: patience },
     name: `guest ${number}`,
     mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
     address: `${address(number)}/24`,
     onAttach: (attached) => {
+      if (plans.length > 0) misbehaving = { card: attached, injection: injectFaults(attached, plans, systemClock) };
+      // Behind the faults, so that it sees what the driver sees.
       if (watched) checker = checkDriver(attached.function);
       attached.function.onFault.on((event) => {
         if (!faults.add(event)) return;
@@ -166,6 +182,11 @@ async function plugIn(
         progress.note(`The driver of guest ${number} broke a rule: ${event.fault.message}.${consequence}`);
       });
     },
+  };
+  const card = await guest.addCard(options).catch((error: unknown) => {
+    if (!misbehaving || signal.aborted || !(error instanceof Error)) throw error;
+    progress.note(`Guest ${number} could not bring up its misbehaving card: ${error.message}`);
+    return misbehaving.card;
   });
-  return new Station(number, guest, card, port, faults, checker);
+  return new Station(number, guest, card, port, faults, { checker, injection: misbehaving?.injection });
 }

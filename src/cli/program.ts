@@ -8,6 +8,8 @@ import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumbe
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
 import { casesNamed, conform, subjectNamed } from './conform.js';
+import { showFaults } from './faultList.js';
+import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
@@ -32,6 +34,7 @@ export interface BootOptions extends ImageOptions {
   readonly mtu?: number;
   readonly features?: NetFeatureWishes;
   readonly transitional?: boolean;
+  readonly fault?: readonly GuestFault[];
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -129,6 +132,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--exec <command>', 'run a shell command; may be given more than once', collect)
     .option('--hotplug', 'have each guest gain a second card while it runs, and lose it at the end')
     .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
+    .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', bootNotes)
@@ -166,6 +170,12 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
       exit(await probe({ target, offer, accept, sweep: sweep ? { random, seed } : undefined, json }, streams));
     });
 
+  program
+    .command('faults')
+    .description('list how a card can misbehave on request')
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .action(({ json = false }: { json?: boolean }) => exit(showFaults(json, streams)));
+
   const guest = program.command('guest').description('the guest image').helpCommand(false);
   imageOptions(guest.command('build'))
     .description("make the guest image from Debian's packages, if it is not there yet")
@@ -180,6 +190,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
   const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
+  const { fault: faults } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -187,9 +198,10 @@ export function bootSettings(options: BootOptions): BootSettings {
     throw new UserError('--initrd needs the kernel that it was made for; give that with --kernel.');
   }
   if (features && !transitional) checkModern(features);
+  if (faults) checkGuests(faults, guests);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults },
       ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },

@@ -1,5 +1,6 @@
 import { featureNames } from '../virtio/features.js';
 import type { DriverReport } from '../lab/checker/index.js';
+import type { FaultCount } from '../lab/faults/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { FaultEntry } from './faults.js';
@@ -42,7 +43,10 @@ export interface DeviceReport extends NegotiatedReport {
   readonly msixEnabled: boolean;
   readonly vectors: readonly VectorUse[];
   readonly lanes: readonly LaneReport[];
+  /** What its driver did wrong. */
   readonly faults: readonly FaultEntry[];
+  /** What the card did wrong because it was asked to; there only with --fault. */
+  readonly injected?: readonly FaultCount[];
 }
 
 /** One queue pair; directions are the guest's. */
@@ -68,7 +72,7 @@ function guestReport({ guest, card, ip }: Station): GuestReport {
   return { mac: card.device.mac, ip, bootMs: Math.round(guest.bootMs), fromSnapshot: guest.fromSnapshot };
 }
 
-function deviceReport({ card, lanes, faults }: Station): DeviceReport {
+function deviceReport({ card, lanes, faults, injected }: Station): DeviceReport {
   const { device, function: pciFunction } = card;
   return {
     queuePairs: device.maxQueuePairs,
@@ -86,5 +90,6 @@ function deviceReport({ card, lanes, faults }: Station): DeviceReport {
       filtered,
     })),
     faults: faults.entries,
+    ...(injected.length > 0 && { injected }),
   };
 }

@@ -314,7 +314,8 @@ export class VirtioPciFunction implements PciFunction {
     this.plugged.interrupt(asserted);
   }
 
-  private get plugged(): PciHost {
+  /** The machine it is plugged into. @throws Error while it is not */
+  get plugged(): PciHost {
     if (!this.host) throw new Error(`${this.name} is not plugged into a machine`);
     return this.host;
   }

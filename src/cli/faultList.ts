@@ -1,0 +1,81 @@
+import { conditionFields, faults, type Condition, type FaultCount } from '../lab/faults/index.js';
+import type { Streams } from './streams.js';
+import type { Station } from './network.js';
+import { table } from './tables.js';
+import { wrap } from './wrap.js';
+
+/** What `vmq faults --json` prints of each fault. */
+export interface FaultReport {
+  readonly name: string;
+  readonly does: string;
+  /** What the specification lets a driver expect, or asks of it. */
+  readonly expects: string;
+  /** Sections of the specification (virtio 1.3). */
+  readonly spec: string;
+  /** What conditions count. */
+  readonly event: string;
+  /** What holds where nothing else is said. */
+  readonly when: Condition;
+}
+
+export function faultList(): FaultReport[] {
+  return faults.map(({ name, does, expects, spec, event, when = {} }) => ({ name, does, expects, spec, event, when }));
+}
+
+const faultColumns = [
+  ['fault', 'left'],
+  ['what the device does', 'left'],
+  ['what a driver may expect', 'left'],
+  ['section', 'left'],
+  ['event', 'left'],
+] as const;
+
+const conditionColumns = [
+  ['condition', 'left'],
+  ['meaning', 'left'],
+] as const;
+
+const width = 36;
+
+/** `vmq faults`: lists how a card can misbehave on request. */
+export function showFaults(json: boolean, { stdout }: Streams): number {
+  const list = faultList();
+  if (json) {
+    stdout.write(`${JSON.stringify(list, undefined, 2)}\n`);
+    return 0;
+  }
+  const rows = list.map(({ name, does, expects, spec, event, when }) => [
+    [name, ...conditionText(when)].join('\n@'),
+    ...[does, expects].map((text) => wrap(text, width)),
+    spec.replaceAll(', ', '\n'),
+    wrap(event, width / 2),
+  ]);
+  const conditions = Object.values(conditionFields).map(({ example, means }) => [example, means]);
+  stdout.write(`${table(faultColumns, rows)}\n\n`);
+  stdout.write(`${table(conditionColumns, [...conditions, ['guest=2', 'in this guest only']])}\n\n`);
+  stdout.write('vmq boot --fault interrupt-lost@queue=input.0,every=10 --exec …\n');
+  return 0;
+}
+
+function conditionText(when: Condition): string[] {
+  const said = Object.entries(when).map(([name, value]) => `${name}=${String(value)}`);
+  return said.length > 0 ? [said.join(',')] : [];
+}
+
+const countColumns = [
+  ['guest', 'right'],
+  ['injected fault', 'left'],
+  ['happened', 'right'],
+] as const;
+
+/** How often each injected fault happened in each guest; no table where none was injected. */
+export function faultTables(stations: readonly Station[]): string[] {
+  const rows = stations.flatMap(({ number, injected }) =>
+    injected.map((count) => [String(number), faultText(count), String(count.count)]),
+  );
+  return rows.length > 0 ? [table(countColumns, rows)] : [];
+}
+
+function faultText({ fault, when }: FaultCount): string {
+  return [fault, ...conditionText(when)].join('@');
+}
