@@ -3,6 +3,7 @@ import {
   VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO,
   VIRTIO_NET_F_HASH_REPORT,
   VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO,
+  VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM,
   VIRTIO_NET_F_MRG_RXBUF,
   VIRTIO_NET_F_RSC_EXT,
 } from './features.js';
@@ -28,7 +29,7 @@ const field = {
 } as const;
 
 /** Bits of `flags`; others mean nothing to this card and are not looked at (5.1.6.2.2). */
-const flag = { needsChecksum: 1, rscInfo: 4, tunnelChecksum: 8 } as const;
+const flag = { needsChecksum: 1, dataValid: 2, rscInfo: 4, tunnelChecksum: 8 } as const;
 
 /** Beside the kind of segmentation in `gso_type`: the segments carry explicit congestion notification. */
 const gsoEcn = 0x80;
@@ -46,12 +47,19 @@ export interface HeaderFault {
   readonly detail: string;
 }
 
+const checksumOfNoTunnel: HeaderFault = {
+  notNegotiated: false,
+  detail: 'VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM without a tunnel',
+};
+
 /** The header before each packet, as it was negotiated: `struct virtio_net_hdr` (virtio 5.1.6). */
 export class PacketHeader {
   /** The header that is being worked on; its length is that of every header. */
   readonly bytes: Uint8Array;
   /** What the driver may ask for in packets that it sends. */
   private readonly allowed: number;
+  /** The flag that needs a tunnel, where the driver may set it. */
+  private readonly tunnelFlags: number;
   /** VIRTIO_NET_F_RSC_EXT: the driver wants to know of how many segments a packet is. */
   private readonly countsSegments: boolean;
   private readonly hash: ReceiveHash | undefined;
@@ -61,6 +69,7 @@ export class PacketHeader {
     this.hash = hasFeature(features, VIRTIO_NET_F_HASH_REPORT) ? hash : undefined;
     this.bytes = new Uint8Array(headerBytes(features));
     this.allowed = offloadsOf(features, transmitOffloads);
+    this.tunnelFlags = hasFeature(features, VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM) ? flag.tunnelChecksum : 0;
     this.countsSegments = hasFeature(features, VIRTIO_NET_F_RSC_EXT);
   }
 
@@ -69,6 +78,7 @@ export class PacketHeader {
     const { bytes } = this;
     frame.needsChecksum = (bytes[field.flags] & flag.needsChecksum) !== 0;
     const kind = bytes[field.gsoType];
+    if ((bytes[field.flags] & this.tunnelFlags) !== 0 && (kind & gsoTunnels) === 0) return checksumOfNoTunnel;
     if (!frame.needsChecksum && kind === gsoType.none) return undefined;
     if (frame.needsChecksum) {
       frame.checksumStart = this.get(field.checksumStart);
@@ -131,7 +141,7 @@ export class PacketHeader {
   private check(frame: Frame, kind: number): HeaderFault | undefined {
     const known = frame.gso === gsoType.none ? (kind & ~gsoTunnels) === gsoType.none : kinds.has(frame.gso);
     if (!known) return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}` };
-    const senseless = tunnelContradiction(frame, kind);
+    const senseless = tunnelContradiction(frame, kind, this.bytes[field.flags]);
     const missing = senseless === undefined && (neededOffloads(frame) & ~this.allowed) !== 0;
     if (missing) {
       return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}, flags ${this.bytes[field.flags]}` };
@@ -182,8 +192,9 @@ function contradiction(frame: Frame): string | undefined {
 }
 
 /** What of a tunnel does not fit: a packet to be segmented in it is TCP, or UDP in datagrams, over one version of IP. */
-function tunnelContradiction(frame: Frame, kind: number): string | undefined {
+function tunnelContradiction(frame: Frame, kind: number, flags: number): string | undefined {
   if (frame.tunnel === 0) return undefined;
+  if ((flags & flag.dataValid) !== 0) return 'VIRTIO_NET_HDR_F_DATA_VALID with a tunnel';
   if ((kind & gsoTunnels) === gsoTunnels) return 'gso_type names both kinds of tunnel';
   if (frame.gso === gsoType.none || frame.gso === gsoType.udp) return `gso_type is ${frame.gso} in a tunnel`;
   return undefined;

@@ -11,7 +11,7 @@ const [guestTunnel, , hostTunnel, hostTunnelChecksum] = [bit(65n), bit(66n), bit
 const hostSegmentation = feature.checksum | feature.hostTso4 | feature.hostTso6 | feature.hostUso;
 const base = feature.version1 | hostSegmentation;
 const withTunnels = base | hostTunnel | hostTunnelChecksum;
-const [needsChecksum, tunnelChecksum] = [1, 8];
+const [needsChecksum, dataValid, tunnelChecksum] = [1, 2, 8];
 const tunnelOverIpv4 = 0x20;
 const tunnelOverIpv6 = 0x40;
 
@@ -80,13 +80,16 @@ describe('the header of a packet in a UDP tunnel (5.1.6.2)', () => {
     ['nothing to be segmented', (bytes) => (bytes[1] = tunnelOverIpv4)],
     ['fragments', (bytes) => (bytes[1] = tunnelOverIpv4 | gsoType.udp)],
     ['no checksum', (bytes) => (bytes[0] = 0)],
+    ['a checksum that is known to be right', (bytes) => (bytes[0] |= dataValid)],
+    ['a checksum of a tunnel, and no tunnel', (bytes) => (bytes[1] = gsoType.tcp4)],
+    ['the same, and nothing else', (bytes) => bytes.set([tunnelChecksum, gsoType.none])],
   ])('makes no sense with %s', (_, change) => {
     const { fault } = read(withTunnels | feature.hostUfo, change);
     expect(fault?.notNegotiated).toBe(false);
   });
 
-  it('leaves the flag of the checksum alone where there is no tunnel', () => {
-    const { frame, fault } = read(withTunnels, (bytes) => (bytes[1] = gsoType.tcp4));
+  it('leaves the flag of the checksum alone where it was not negotiated', () => {
+    const { frame, fault } = read(base | hostTunnel, (bytes) => (bytes[1] = gsoType.tcp4));
     expect(fault).toBeUndefined();
     expect(frame).toMatchObject({ tunnel: 0, tunnelChecksum: false });
   });

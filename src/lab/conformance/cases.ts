@@ -6,6 +6,7 @@ import { macFilterCases, receiveModeCases, vlanFilterCases } from './cases/contr
 import { statisticsCases } from './cases/controlStatistics.js';
 import { featureCases } from './cases/features.js';
 import { netConfigCases } from './cases/netConfig.js';
+import { netTransmitCases } from './cases/netTransmit.js';
 import { commonCases } from './cases/pciCommon.js';
 import { discoveryCases, pciCases } from './cases/pciFunction.js';
 import { isrCases } from './cases/pciIsr.js';
@@ -37,6 +38,7 @@ export const allCases: readonly Case[] = [
   ...vectorCases,
   ...reservedFeatureCases,
   ...netConfigCases,
+  ...netTransmitCases,
   ...receiveModeCases,
   ...macFilterCases,
   ...vlanFilterCases,

@@ -55,6 +55,7 @@ export async function sentUntilMarker(bench: Bench, driver: NetDriver): Promise<
   const frames: WireFrame[] = [];
   return until(bench.machine, 'frame that was sent last', async () => {
     frames.push(...(await bench.wire.take()));
+    await driver.transmitters[0].reclaim();
     const at = frames.findIndex(({ bytes }) => same(bytes, last));
     return at < 0 ? undefined : frames.slice(0, at);
   });
