@@ -87,7 +87,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.reception = new Reception(queuePairs, this.coalescing);
     this.multiqueue = new Multiqueue({
       count: queuePairs,
-      canReceive: (pair) => this.active?.queues[2 * pair] !== undefined,
+      canReceive: (pair) => this.reception.lanes[pair] !== undefined,
       change: (change) => this.changePairs(change),
     });
     this.config = new NetConfig(this.settings);
@@ -216,7 +216,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     });
   }
 
-  /** Frames for a receive queue wait at the other end until there is one again; what a transmit queue held is lost. */
+  /** Frames that waited for a receive queue go to another, if there is one; what a transmit queue held is lost. */
   resetQueue(index: number): void {
     const pair = index >>> 1;
     if (index >= this.controlIndex) {
@@ -228,6 +228,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (index % 2 === 1) this.transmission.forget(pair);
     lanes[pair] = undefined;
     this.coalescing.resetQueue(index);
+    if (index % 2 === 0) this.invite();
   }
 
   reset(): void {
@@ -421,9 +422,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     return wirePayload(frame) > this.settings.mtu ? 'tooLong' : undefined;
   }
 
-  /** A receive queue that there is not was reset, and its driver may enable it again. */
+  /** A queue that was reset may be enabled again, and frames wait; in multiqueue mode they must not (5.1.6.5.6.2). */
   private get mayComeBack(): boolean {
-    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET) && this.multiqueue.steering.waits;
+    const { features } = this.active!;
+    return hasFeature(features, VIRTIO_F_RING_RESET) && !hasFeature(features, anyMultiqueue);
   }
 
   private drop(pair: number, reason: DropReason): Sent {

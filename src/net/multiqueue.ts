@@ -36,12 +36,13 @@ export interface QueuePairs {
 export class Multiqueue {
   readonly hash = new ReceiveHash();
   private readonly queues: QueuePairs;
-  private readonly automatic = new AutomaticSteering();
+  private readonly automatic: AutomaticSteering;
   private rss: RssSteering | undefined;
   private transmit = 1;
 
   constructor(queues: QueuePairs) {
     this.queues = queues;
+    this.automatic = new AutomaticSteering((pair) => queues.canReceive(pair));
   }
 
   get steering(): Steering {

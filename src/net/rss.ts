@@ -16,8 +16,6 @@ export interface RssTable {
 
 /** Receive-side scaling (virtio 5.1.6.5.7.2): a packet's hash is looked up in the driver's table. */
 export class RssSteering implements Steering {
-  /** Such a frame must be dropped (5.1.6.5.7.2). */
-  readonly waits = false;
   readonly pairs: number;
   readonly table: RssTable;
   private readonly hash: ReceiveHash;

@@ -5,9 +5,7 @@ import type { Frame } from './link/frame.js';
 export interface Steering {
   /** One more than the last pair that is ever chosen. */
   readonly pairs: number;
-  /** Whether a frame may wait for a queue that is being reset; otherwise it is dropped. */
-  readonly waits: boolean;
-  /** Whether this pair is ever chosen. */
+  /** Whether this pair may be chosen. */
   uses(pair: number): boolean;
   choose(frame: Frame): number;
   /** The guest sent this frame on `pair`. */
@@ -19,17 +17,22 @@ const entries = 4096;
 
 /**
  * Automatic receive steering (virtio 5.1.6.5.6): what comes in of a flow goes to the pair on which the guest last sent
- * that flow; a flow that it never sent on goes where its hash says.
+ * that flow; a flow that it never sent on goes where its hash says. While the queue there is reset, another takes it.
  */
 export class AutomaticSteering implements Steering {
-  readonly waits = true;
   /** Pairs in use. */
   pairs = 1;
   /** By hash: the pair plus one, 0 where no flow is known. */
   private readonly table = new Uint16Array(entries);
+  private readonly canReceive: (pair: number) => boolean;
+
+  /** @param canReceive whether the receive queue of a pair is enabled */
+  constructor(canReceive: (pair: number) => boolean) {
+    this.canReceive = canReceive;
+  }
 
   uses(pair: number): boolean {
-    return pair < this.pairs;
+    return pair < this.pairs && this.canReceive(pair);
   }
 
   choose(frame: Frame): number {
@@ -37,7 +40,10 @@ export class AutomaticSteering implements Steering {
     if (pairs === 1) return 0;
     const hash = flowHash(frame);
     const known = this.table[hash % entries] - 1;
-    return known >= 0 && known < pairs ? known : hash % pairs;
+    const first = known >= 0 && known < pairs ? known : hash % pairs;
+    if (this.canReceive(first)) return first;
+    const others = Array.from({ length: pairs }, (_, pair) => pair).filter(this.canReceive);
+    return others.length > 0 ? others[hash % others.length] : first;
   }
 
   learn(frame: Frame, pair: number): void {

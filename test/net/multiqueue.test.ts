@@ -76,6 +76,40 @@ describe('receive steering (5.1.6.5.6)', () => {
     expect(Math.max(...pairs())).toBeLessThan(2);
   });
 
+  it('goes round a queue that is being reset, and comes back to it', () => {
+    const { driver, wire, pairs } = newCard();
+    driver.setPairs(4);
+    driver.send(2, flowFrame(flow(7)));
+    driver.pci.resetQueue(4);
+    wire.deliver(flowFrame(reversed(flow(7))));
+    const [other, ...rest] = pairs();
+    expect(rest).toEqual([]);
+    expect([0, 1, 3]).toContain(other);
+    driver.pci.setUpQueue(4, { vector: 5 });
+    driver.giveBuffers(2, ...buffers);
+    wire.deliver(flowFrame(reversed(flow(7))));
+    expect(pairs()).toEqual([2]);
+  });
+
+  it('takes elsewhere what waited for a queue that is being reset', () => {
+    const { driver, wire, card } = newCard();
+    driver.setPairs(4);
+    driver.send(2, flowFrame(flow(7)));
+    const answers = Array.from({ length: 17 }, () => wire.pass(flowFrame(reversed(flow(7)))));
+    expect(answers.at(-1)).toBe(Sent.full);
+    driver.pci.resetQueue(4);
+    const counts = card.counters.map(({ rxFrames }) => rxFrames);
+    expect([counts[2], counts[0] + counts[1] + counts[3]]).toEqual([16, 1]);
+  });
+
+  it('drops a frame while all queues are being reset', () => {
+    const { driver, wire, card } = newCard(2);
+    driver.setPairs(2);
+    for (const queue of [0, 2]) driver.pci.resetQueue(queue);
+    expect(wire.pass(flowFrame(flow(1)))).toBe(Sent.dropped);
+    expect(card.counters[0].dropped.notReady ?? card.counters[1].dropped.notReady).toBe(1);
+  });
+
   it('forgets the flows at a reset', () => {
     const { driver, card } = newCard();
     const before = card.steer(frameOf(flowFrame(flow(1))));
