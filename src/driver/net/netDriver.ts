@@ -16,6 +16,8 @@ export interface NetDriverOptions {
   readonly accept?: (offered: bigint) => bigint;
   /** Queue pairs to set up; all when left out. */
   readonly pairs?: number;
+  /** Of these, the pairs to take into use; all when left out. */
+  readonly use?: number;
   /** Entries of each queue; the device's most when left out. */
   readonly queueSize?: number;
   /** MSI-X where the device has it, when left out: a vector for each queue, as far as there are vectors. */
@@ -91,7 +93,8 @@ export class NetDriver {
     await addStatus(transport, status.driverOk);
     const driver = new NetDriver({ transport, features, config, receivers, transmitters, control, usesMsix });
     for (const receiver of receivers) await receiver.fill();
-    if (pairs > 1 && driver.has('VIRTIO_NET_F_MQ')) await driver.command(setQueuePairs(pairs));
+    const use = options.use ?? pairs;
+    if (use > 1 && driver.has('VIRTIO_NET_F_MQ')) await driver.command(setQueuePairs(use));
     return driver;
   }
 

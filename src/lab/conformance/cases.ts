@@ -3,7 +3,9 @@ import { configurationCases } from './cases/configuration.js';
 import { announceCases } from './cases/controlAnnounce.js';
 import { coalescingCases } from './cases/controlCoalescing.js';
 import { macFilterCases, receiveModeCases, vlanFilterCases } from './cases/controlFilters.js';
+import { rssCases } from './cases/controlRss.js';
 import { statisticsCases } from './cases/controlStatistics.js';
+import { steeringCases } from './cases/controlSteering.js';
 import { featureCases } from './cases/features.js';
 import { netConfigCases } from './cases/netConfig.js';
 import { netTransmitCases } from './cases/netTransmit.js';
@@ -43,6 +45,8 @@ export const allCases: readonly Case[] = [
   ...macFilterCases,
   ...vlanFilterCases,
   ...announceCases,
+  ...steeringCases,
+  ...rssCases,
   ...coalescingCases,
   ...statisticsCases,
 ];
