@@ -80,7 +80,9 @@ export const rssCases: readonly Case[] = [
         [addressOnly, 16],
       ]) {
         const most = driver.config.rssMaxIndirectionTableLength!;
-        const indirectionTable = Array.from({ length: Math.min(length, most) }, (_, at) => (5 * at + 1) % count);
+        // With no period, so that another mask finds other queues.
+        const place = (_: unknown, at: number): number => (Math.imul(at + 1, 0x9e3779b1) >>> 24) % count;
+        const indirectionTable = Array.from({ length: Math.min(length, most) }, place);
         await configure(driver, { hashTypes, indirectionTable, unclassifiedQueue: 0 });
         for (const kind of kinds) {
           for (let port = 0; port < portsOfKind; port++) {
