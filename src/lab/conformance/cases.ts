@@ -8,6 +8,8 @@ import { statisticsCases } from './cases/controlStatistics.js';
 import { steeringCases } from './cases/controlSteering.js';
 import { featureCases } from './cases/features.js';
 import { netConfigCases } from './cases/netConfig.js';
+import { netReceiveCases } from './cases/netReceive.js';
+import { netReceiveOffloadCases } from './cases/netReceiveOffloads.js';
 import { netTransmitCases } from './cases/netTransmit.js';
 import { commonCases } from './cases/pciCommon.js';
 import { discoveryCases, pciCases } from './cases/pciFunction.js';
@@ -41,6 +43,8 @@ export const allCases: readonly Case[] = [
   ...reservedFeatureCases,
   ...netConfigCases,
   ...netTransmitCases,
+  ...netReceiveCases,
+  ...netReceiveOffloadCases,
   ...receiveModeCases,
   ...macFilterCases,
   ...vlanFilterCases,
