@@ -1,4 +1,5 @@
 import type { Case } from './case.js';
+import { framingCases } from './cases/buffers.js';
 import { configurationCases } from './cases/configuration.js';
 import { announceCases } from './cases/controlAnnounce.js';
 import { coalescingCases } from './cases/controlCoalescing.js';
@@ -11,6 +12,7 @@ import { netConfigCases } from './cases/netConfig.js';
 import { netReceiveCases } from './cases/netReceive.js';
 import { netReceiveOffloadCases } from './cases/netReceiveOffloads.js';
 import { netTransmitCases } from './cases/netTransmit.js';
+import { packedRingCases } from './cases/packedRing.js';
 import { commonCases } from './cases/pciCommon.js';
 import { discoveryCases, pciCases } from './cases/pciFunction.js';
 import { isrCases } from './cases/pciIsr.js';
@@ -21,6 +23,8 @@ import { deviceStructureCases, structureCases } from './cases/pciStructures.js';
 import { windowCases } from './cases/pciWindow.js';
 import { queueResetCases } from './cases/queueReset.js';
 import { reservedFeatureCases } from './cases/reserved.js';
+import { availableNotificationCases, usedNotificationCases } from './cases/splitNotifications.js';
+import { descriptorTableCases, usedRingCases } from './cases/splitRing.js';
 import { resetCases, statusCases } from './cases/status.js';
 
 /** All cases, in the order of the specification. */
@@ -30,6 +34,13 @@ export const allCases: readonly Case[] = [
   ...resetCases,
   ...configurationCases,
   ...queueResetCases,
+  ...reservedFeatureCases,
+  ...framingCases,
+  ...descriptorTableCases,
+  ...usedNotificationCases,
+  ...usedRingCases,
+  ...availableNotificationCases,
+  ...packedRingCases,
   ...pciCases,
   ...discoveryCases,
   ...structureCases,
@@ -40,7 +51,6 @@ export const allCases: readonly Case[] = [
   ...deviceStructureCases,
   ...windowCases,
   ...vectorCases,
-  ...reservedFeatureCases,
   ...netConfigCases,
   ...netTransmitCases,
   ...netReceiveCases,
