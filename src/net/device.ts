@@ -25,6 +25,7 @@ import { formatMac } from './mac.js';
 import { Multiqueue } from './multiqueue.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
+import { controlQueueIndex, queueCount } from './queues.js';
 import { ReceiveLane } from './receive.js';
 import { Reception } from './reception.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
@@ -164,9 +165,12 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     };
   }
 
+  queueCount(features: Features): number {
+    return queueCount(features, this.maxQueuePairs);
+  }
+
   queueName(index: number): string {
-    if (index === this.controlIndex) return 'control';
-    return `${index % 2 === 0 ? 'input' : 'output'}.${index >>> 1}`;
+    return index === this.controlIndex ? 'control' : `${index % 2 === 0 ? 'input' : 'output'}.${index >>> 1}`;
   }
 
   readConfig(offset: number, width: AccessWidth): number {
@@ -319,10 +323,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
 
-  /** The control queue stands behind all pairs, or behind the first where the driver knows of no other (5.1.2). */
   private get controlIndex(): number {
-    const multiqueue = !this.active || hasFeature(this.active.features, anyMultiqueue);
-    return multiqueue ? 2 * this.maxQueuePairs : 2;
+    return controlQueueIndex(this.active?.features ?? anyMultiqueue, this.maxQueuePairs);
   }
 
   /** Puts to work a queue that was not yet. */

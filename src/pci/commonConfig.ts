@@ -1,3 +1,4 @@
+import type { VirtioDevice } from '../virtio/device.js';
 import {
   hasFeature,
   VIRTIO_F_NOTIF_CONFIG_DATA,
@@ -35,6 +36,9 @@ export interface CommonConfigState {
   queues: QueueRegistersState[];
 }
 
+/** What queues a device has. */
+type QueueLayout = Pick<VirtioDevice, 'queueSizes' | 'queueCount'>;
+
 /** The common configuration structure (virtio 4.1.4.3): features, status and the set-up of queues. */
 export class CommonConfig {
   readonly block: RegisterBlock;
@@ -45,29 +49,23 @@ export class CommonConfig {
    */
   configChanged = false;
   private generation = 0;
-  private readonly maxima: readonly number[];
+  private readonly device: QueueLayout;
   private readonly negotiation: Negotiation;
   private readonly interrupts: InterruptRouter;
   private readonly events: CommonConfigEvents;
 
-  /** @param maxima the largest size of each queue */
-  constructor(
-    maxima: readonly number[],
-    negotiation: Negotiation,
-    interrupts: InterruptRouter,
-    events: CommonConfigEvents,
-  ) {
-    this.maxima = maxima;
+  constructor(device: QueueLayout, negotiation: Negotiation, interrupts: InterruptRouter, events: CommonConfigEvents) {
+    this.device = device;
     this.negotiation = negotiation;
     this.interrupts = interrupts;
     this.events = events;
-    this.queues = maxima.map(newQueueRegisters);
+    this.queues = device.queueSizes.map(newQueueRegisters);
     this.block = new RegisterBlock(commonBytes, this.registers());
   }
 
   reset(): void {
     this.block.reset();
-    this.queues.forEach((queue, index) => resetQueueRegisters(queue, this.maxima[index]));
+    this.queues.forEach((queue, index) => resetQueueRegisters(queue, this.device.queueSizes[index]));
   }
 
   /** The driver reads of the device configuration. */
@@ -125,7 +123,7 @@ export class CommonConfig {
         read: () => interrupts.getConfigVector(),
         write: (value) => interrupts.setConfigVector(value),
       },
-      { name: 'numQueues', offset: 18, width: 2, reset: this.maxima.length },
+      { name: 'numQueues', offset: 18, width: 2, reset: this.device.queueSizes.length },
       {
         name: 'deviceStatus',
         offset: 20,
@@ -188,8 +186,11 @@ export class CommonConfig {
     return notifConfigData(this.block.get('queueSelect'));
   }
 
+  /** Once the features are known, a queue that they give the driver no use of is unavailable (4.1.4.3.1). */
   private get selected(): QueueRegisters | undefined {
-    return this.queues[this.block.get('queueSelect')];
+    const index = this.block.get('queueSelect');
+    const { settled, features } = this.negotiation;
+    return settled && index >= this.device.queueCount(features) ? undefined : this.queues[index];
   }
 
   /** A size that the driver of a split queue must not have written reads as 0: it must see powers of two (4.1.4.3.1). */
@@ -210,7 +211,7 @@ export class CommonConfig {
     if (!queue || value !== 1 || !this.has(VIRTIO_F_RING_RESET)) return;
     const index = this.block.get('queueSelect');
     this.events.queueReset(index);
-    resetQueueRegisters(queue, this.maxima[index]);
+    resetQueueRegisters(queue, this.device.queueSizes[index]);
     this.interrupts.setQueueVector(index, noVector);
   }
 

@@ -86,7 +86,7 @@ export class VirtioPciFunction implements PciFunction {
       negotiated: () => this.announceNegotiation(),
       violation: (fault) => this.report(fault, false),
     });
-    this.common = new CommonConfig(device.queueSizes, this.negotiation, this.interrupts, {
+    this.common = new CommonConfig(device, this.negotiation, this.interrupts, {
       queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
       queueReset: (index) => this.queueReset(index),
       violation: (fault) => this.report(fault, false),

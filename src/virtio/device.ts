@@ -40,6 +40,8 @@ export interface VirtioDevice<State = unknown> {
   readonly featureTable: readonly Feature[];
   /** The largest size of each queue; its length is the number of queues. */
   readonly queueSizes: readonly number[];
+  /** How many of the queues there are, from the first on, for a driver that accepted these features. */
+  queueCount(features: Features): number;
   /** What each queue is for, in the words of Linux's interrupt names: 'input.0'. */
   queueName(index: number): string;
   /** Length of the device configuration in bytes. */

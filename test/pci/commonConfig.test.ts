@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Splitting } from '../support/machine.js';
-import { newCard } from '../support/netDriver.js';
+import { feature, newCard } from '../support/netDriver.js';
 import { noVector, PciDriver, status } from '../support/pciDriver.js';
 
 function newDriver(options: Parameters<typeof newCard>[0] = {}, splitting: Splitting = 'whole') {
@@ -83,6 +83,27 @@ describe('a queue that does not exist', () => {
       expect(driver.get('queueMsixVector')).toBe(noVector);
     }
     expect(faults).toEqual([]);
+  });
+});
+
+describe('a queue that the features give no use of (4.1.4.3.1, 5.1.2)', () => {
+  const { version1, controlQueue: control, multiqueue, rss } = feature;
+  it.each([
+    ['neither multiqueue nor a control queue', version1, 2],
+    ['a control queue', version1 | control, 3],
+    ['multiqueue', version1 | control | multiqueue, 9],
+    ['RSS', version1 | control | rss, 9],
+  ])('is unavailable once the driver accepted %s', (_, features, count) => {
+    const { driver } = newDriver({ queueSize: 32 });
+    const sizes = () => Array.from({ length: 10 }, (__, queue) => driver.getQueue(queue, 'queueSize'));
+    expect(sizes()).toEqual([...new Array<number>(9).fill(32), 0]);
+    driver.negotiate(features);
+    expect(sizes()).toEqual([...new Array<number>(count).fill(32), ...new Array<number>(10 - count).fill(0)]);
+    driver.set('queueSelect', count);
+    driver.set('queueEnable', 1);
+    expect(driver.get('queueEnable')).toBe(0);
+    driver.reset();
+    expect(sizes()[8]).toBe(32);
   });
 });
 

@@ -52,6 +52,7 @@ describe('a transitional card to PCI (4.1.2.3, 4.1.5.1.1.1)', () => {
       offeredFeatures: 0n,
       featureTable: [],
       queueSizes: [16],
+      queueCount: () => 1,
       queueName: () => 'control',
       configLength: 16,
       readConfig: () => 0,
