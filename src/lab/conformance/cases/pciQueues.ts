@@ -9,7 +9,7 @@ import {
   type NetDriver,
 } from '../../../driver/index.js';
 import { choice, modernOf, type Bench } from '../bench.js';
-import { claim, type Case } from '../case.js';
+import { claim, Skipped, type Case } from '../case.js';
 import { received, transmitted } from '../events.js';
 import { inbound, marker, outbound } from '../traffic.js';
 import { MemoryImage } from '../rings.js';
@@ -49,6 +49,12 @@ async function send(bench: Bench, driver: NetDriver, transmitter: TransmitQueue)
 }
 
 const resets = { card: { pairs: 1 }, needs: ['VIRTIO_F_RING_RESET'] } as const satisfies Partial<Case>;
+
+/** The queues of a driver that knows of one pair. */
+const pairAndControl = 3;
+
+/** How many of these queues there are. */
+const countOf = (sizes: readonly number[]): number => sizes.filter((size) => size !== 0).length;
 
 /** Sizes that no split queue may have. */
 const oddSizes = [3, 24, 255, 0x7fff, 0xffff] as const;
@@ -179,6 +185,43 @@ export const queueRegisterCases: readonly Case[] = [
         seen.push(claim(selected && size === 0, `queue ${index} of ${sizes.length}: queue_size ${size}`));
       }
       return seen.join('; ');
+    },
+  },
+  {
+    id: 'queue-size-without-multiqueue',
+    statements: ['pci-dev-022'],
+    section,
+    expects: 'queue_size is 0 of all but three queues for a driver that did not accept multiqueue (5.1.2)',
+    needs: ['VIRTIO_NET_F_MQ'],
+    async run(bench) {
+      const transport = await bench.modern();
+      await negotiate(transport, choice({}));
+      const most = await ofQueues(transport, 'queueSize');
+      const existing = countOf(most);
+      if (existing <= pairAndControl) throw new Skipped('the card has one pair of queues');
+      await negotiate(transport, choice({ except: ['VIRTIO_NET_F_MQ', 'VIRTIO_NET_F_RSS'] }));
+      const sizes: number[] = [];
+      for (const index of most.keys()) sizes.push(await transport.queueSize(index));
+      const seen = `with multiqueue: ${most.join(', ')}; without: ${sizes.join(', ')}`;
+      return claim(countOf(sizes) === pairAndControl && countOf(sizes.slice(pairAndControl)) === 0, seen);
+    },
+  },
+  {
+    id: 'queue-size-without-control-queue',
+    statements: ['pci-dev-022'],
+    section,
+    expects: 'queue_size is 0 of the control queue for a driver that did not accept VIRTIO_NET_F_CTRL_VQ (5.1.2)',
+    card: { pairs: 1 },
+    needs: ['VIRTIO_NET_F_CTRL_VQ'],
+    async run(bench) {
+      const transport = await bench.modern();
+      const sizes: number[] = [];
+      for (const except of [[], ['VIRTIO_NET_F_CTRL_VQ']] as const) {
+        await negotiate(transport, choice({ except }));
+        sizes.push(await transport.queueSize(pairAndControl - 1));
+      }
+      const seen = `queue_size of queue 2 with a control queue ${sizes[0]}, without ${sizes[1]}`;
+      return claim(sizes[0] > 0 && sizes[1] === 0, seen);
     },
   },
   {

@@ -2,6 +2,7 @@ import { addStatus, commonField, ModernTransport, status, type CommonField } fro
 import { modernOf, type Bench } from '../bench.js';
 import { claim, type Case } from '../case.js';
 import { lineAsserted, transmitted } from '../events.js';
+import { exchange } from '../exchange.js';
 import { presence, structure } from './pciStructures.js';
 
 const section = '4.1.4.9.1';
@@ -109,6 +110,18 @@ export const windowCases: readonly Case[] = [
       await lineAsserted(bench, transmitted.name);
       const [through, after] = [await window.readIsr(), await bars.readIsr()];
       return claim(through === 1 && after === 0, `ISR status ${through} by the window, and then ${after}`);
+    },
+  },
+  {
+    id: 'window-whole-driver',
+    statements: ['pci-dev-045', 'pci-dev-046'],
+    section,
+    expects: 'all structures can be reached through pci_cfg_data, so that a driver needs no other way',
+    card: { pairs: 1 },
+    async run(bench) {
+      const driver = await bench.start({ through: 'window', interrupts: 'intx' });
+      await exchange(bench, driver);
+      return 'set up, notified and driven so, the card sent and received packets';
     },
   },
 ];
