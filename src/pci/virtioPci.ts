@@ -98,6 +98,11 @@ export class VirtioPciFunction implements PciFunction {
     device.onConfigChange = (byDriver) => this.configChanged(byDriver);
   }
 
+  /** What the device works with while its driver uses it. */
+  get active(): Activation | undefined {
+    return this.negotiation.driverReady ? this.activation() : undefined;
+  }
+
   plug(host: PciHost): void {
     this.host = host;
   }

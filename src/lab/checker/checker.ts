@@ -3,6 +3,7 @@ import type { RegisterSpace } from '../../pci/function.js';
 import type { Signal } from '../../virtio/signal.js';
 import { interpose } from '../interpose.js';
 import { Findings, type DriverReport, type Violation } from './findings.js';
+import { QueueWatch } from './queues/queueWatch.js';
 import { RegisterWatch } from './registerWatch.js';
 import type { Rules } from './rules.js';
 import { ConfigurationSpaceRules } from './rules/configurationSpace.js';
@@ -40,6 +41,7 @@ export class DriverChecker {
   private readonly card: VirtioPciFunction;
   private readonly findings: Findings;
   private readonly view: DriverView;
+  private readonly queues: QueueWatch;
   private readonly rules: readonly Rules[];
   private readonly undo: (() => void)[] = [];
   private readonly registers: RegisterWatch;
@@ -57,7 +59,13 @@ export class DriverChecker {
     const untouched = (config.read(commandRegister.offset, 2) & commandRegister.decodes) === 0;
     const view = new DriverView(layout, bars, untouched);
     this.view = view;
+    this.queues = new QueueWatch(card, findings, view, {
+      activated: () => this.tell((rule) => rule.activated?.()),
+      exposed: (buffer) => this.tell((rule) => rule.exposed?.(buffer)),
+      used: (buffer, written) => this.tell((rule) => rule.used?.(buffer, written)),
+    });
     this.rules = [
+      this.queues,
       new InitialisationRules(findings, view),
       new FeatureRules(findings, view),
       new QueueRegisterRules(findings, view),
@@ -68,6 +76,7 @@ export class DriverChecker {
     this.registers = new RegisterWatch(layout, view, this.rules, config);
     this.watchRegisters();
     this.watchLife();
+    this.undo.push(...this.queues.start());
   }
 
   /** A statement was broken. */
@@ -119,18 +128,20 @@ export class DriverChecker {
       interpose(card, 'reset', (reset) => () => {
         reset();
         view.powerOn();
-        this.forget();
+        this.tell((rule) => rule.forget?.());
       }),
       interpose(card, 'restore', (restore) => (state) => {
+        this.tell((rule) => rule.forget?.());
+        this.queues.restoring = true;
         restore(state);
+        this.queues.restoring = false;
         view.forget();
-        this.forget();
       }),
     );
   }
 
-  private forget(): void {
-    for (const rule of this.rules) rule.forget?.();
+  private tell(what: (rule: Rules) => void): void {
+    for (const rule of this.rules) what(rule);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CommonField } from '../../driver/index.js';
 import type { AccessWidth } from '../../virtio/registers.js';
+import type { Buffer } from './queues/ring.js';
 
 /** A field of the common configuration; through the legacy interface its registers of the same meaning. */
 export type Field = CommonField;
@@ -35,6 +36,12 @@ export interface Rules {
   pciRead?(offset: number, width: AccessWidth): void;
   /** The driver notifies of a queue, before the device acts. Of one byte the rest of the value is unknown. */
   notified?(queue: number, width: AccessWidth, value: number): void;
+  /** The device goes to work with what the driver gave it. */
+  activated?(): void;
+  /** The driver made a buffer available that makes sense; what it reads of it is memory. */
+  exposed?(buffer: Buffer): void;
+  /** The device gives it back, with so many bytes written. */
+  used?(buffer: Buffer, written: number): void;
   /** The driver is about to reset the device: the time to judge what it did not do. */
   reset?(): void;
   /** All that is known of the driver is void: the device is reset, or goes on elsewhere. */

@@ -1,5 +1,6 @@
 import { commonField, legacyField, status, type CommonField } from '../../driver/index.js';
 import type { RegisterSpace } from '../../pci/function.js';
+import type { GuestMemory } from '../../virtio/memory.js';
 import type { AccessWidth } from '../../virtio/registers.js';
 import type { Layout } from './structures.js';
 
@@ -32,6 +33,8 @@ export class DriverView {
   history: boolean;
   /** Everything that any driver did to the device has been seen, since it was switched on. */
   fresh: boolean;
+  /** What the device works with, while it does. */
+  working: { readonly features: bigint; readonly memory: GuestMemory } | undefined;
   readonly layout: Layout;
   private readonly bars: QuietBars;
 

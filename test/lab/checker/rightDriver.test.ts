@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NetDriver, openModern } from '../../../src/driver/index.js';
 import { checkDriver } from '../../../src/lab/checker/index.js';
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
+import { describeOperations, operations } from '../targets/operations.js';
 import { exchange, start, ways, type Way } from '../targets/script.js';
 import { looks, watched } from './watched.js';
 
@@ -16,6 +17,18 @@ describe('a driver that does all right', () => {
     await driver.stop();
     expect(checker.report().violations).toEqual([]);
   });
+
+  describeOperations(
+    () => {
+      const { target, checker } = watched();
+      const close = (): Promise<void> => {
+        expect(checker.report().violations).toEqual([]);
+        return Promise.resolve();
+      };
+      return Promise.resolve({ ...target, close });
+    },
+    Object.keys(operations) as (keyof typeof operations)[],
+  );
 
   it('breaks none when it starts again and again', async () => {
     const { target, checker } = watched();

@@ -110,8 +110,19 @@ export class QueueRegisterRules implements Rules {
       const statement = history.wasReset ? 'basic-dri-016' : 'pci-dri-015';
       findings.check(statement, !missing, () => `${missing![0]} was not written before`, { queue });
     }
+    this.placed(queue);
     history.enabled = true;
     history.wasReset = false;
+  }
+
+  /** The three parts of a queue are aligned (2.7, 2.8.10.1). */
+  private placed(queue: number): void {
+    const { findings, view } = this;
+    const packed = has(view.accepted, 'VIRTIO_F_RING_PACKED');
+    const { descriptorArea, driverArea, deviceArea } = view.queuePlace(queue);
+    const aligned = descriptorArea % 16 === 0 && driverArea % (packed ? 4 : 2) === 0 && deviceArea % 4 === 0;
+    const areas = [descriptorArea, driverArea, deviceArea].map((address) => `0x${address.toString(16)}`);
+    findings.check(packed ? 'packed-dri-001' : 'split-dri-001', aligned, () => areas.join(', '), { queue });
   }
 
   private resets(queue: number): void {
