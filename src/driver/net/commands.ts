@@ -86,6 +86,9 @@ export const setHash = (hashTypes: number, key: Uint8Array): Command =>
 /** VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET: feature bits of the offloads that are to be on (5.1.6.5.8). */
 export const setGuestOffloads = (offloads: bigint): Command => command(commandClass.guestOffloads, 0, u64(offloads));
 
+/** VIRTIO_NET_CTRL_HASH_TUNNEL_SET: types of tunnels whose inner header is hashed (5.1.6.4.4). */
+export const setHashTunnel = (tunnelTypes: number): Command => command(commandClass.hashTunnel, 0, u32(tunnelTypes));
+
 /** struct virtio_net_ctrl_coal (5.1.6.5.9). */
 export interface Coalescing {
   readonly maxPackets: number;

@@ -9,8 +9,10 @@ import { statisticsCases } from './cases/controlStatistics.js';
 import { steeringCases } from './cases/controlSteering.js';
 import { featureCases } from './cases/features.js';
 import { netConfigCases } from './cases/netConfig.js';
+import { netHashTunnelCases } from './cases/netHashTunnel.js';
 import { netReceiveCases } from './cases/netReceive.js';
 import { netReceiveOffloadCases } from './cases/netReceiveOffloads.js';
+import { netReceiveTunnelCases } from './cases/netReceiveTunnels.js';
 import { netTransmitCases } from './cases/netTransmit.js';
 import { packedRingCases } from './cases/packedRing.js';
 import { commonCases } from './cases/pciCommon.js';
@@ -55,6 +57,8 @@ export const allCases: readonly Case[] = [
   ...netTransmitCases,
   ...netReceiveCases,
   ...netReceiveOffloadCases,
+  ...netReceiveTunnelCases,
+  ...netHashTunnelCases,
   ...receiveModeCases,
   ...macFilterCases,
   ...vlanFilterCases,
