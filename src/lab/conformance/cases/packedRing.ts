@@ -12,6 +12,9 @@ const { available, used } = descriptorFlag;
 const entries = 16;
 const receiveBytes = 2048;
 
+/** Used in order, one descriptor could stand for several buffers (2.8.8). */
+const eachTold = { ring, except: ['VIRTIO_F_IN_ORDER'] } as const;
+
 /** Descriptors of the buffers of a batch. */
 const chainLengths = [1, 3, 2, 1, 4, 1, 2, 1];
 
@@ -25,7 +28,7 @@ export const packedRingCases: readonly Case[] = [
       'packets are sent in the order of the ring, and used descriptors stand in the order in which they were sent',
     ...common,
     async run(bench) {
-      const driver = await bench.start({ ring });
+      const driver = await bench.start(eachTold);
       const { queue } = driver.transmitters[0];
       // Buffers then begin in the middle of the ring and of the ids, so that neither has the order of the other.
       await sendSingly(bench, driver.transmitters[0].queue, 11, async (i) =>
@@ -53,7 +56,7 @@ export const packedRingCases: readonly Case[] = [
     expects: 'packets are received into the buffers in the order of the ring, and used descriptors stand in that order',
     ...common,
     async run(bench) {
-      const driver = await bench.start({ ring, receive: { buffers: 0 } });
+      const driver = await bench.start({ ...eachTold, receive: { buffers: 0 } });
       const { queue } = driver.receivers[0];
       const singles = incoming(driver, 11);
       await sendSingly(

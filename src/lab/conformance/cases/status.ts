@@ -13,7 +13,8 @@ import {
 import { choice, type Bench } from '../bench.js';
 import { claim, Skipped, type Case } from '../case.js';
 import { becomes, MemoryImage, splitOf, storePacket, usedBuffers } from '../rings.js';
-import { incoming, outgoing, packetBytes, sameFrames } from '../exchange.js';
+import { incoming, outgoing, packetBytes } from '../exchange.js';
+import { same } from '../reception.js';
 
 const card = { pairs: 1 };
 
@@ -68,7 +69,8 @@ export const statusCases: readonly Case[] = [
       const driver = await bench.start();
       await breakQueue(driver);
       const now = await errorState(bench, driver);
-      return claim((now & status.deviceNeedsReset) !== 0, `device status ${now}, and nothing is sent any more`);
+      const set = (now & status.deviceNeedsReset) !== 0;
+      return claim(set, `device status ${now} after a broken queue${set ? '' : ', and nothing is sent any more'}`);
     },
   },
   ...(['msix', 'intx'] as const).map((interrupts): Case => ({
@@ -163,17 +165,12 @@ async function errorState(bench: Bench, driver: NetDriver): Promise<number> {
   await bench.quiet();
   const now = await transport.readStatus();
   if (now & status.deviceNeedsReset) return now;
-  const frames = outgoing(driver, 1);
+  const [frame] = outgoing(driver, 1);
   const { queue } = driver.transmitters[0];
-  await queue.add([await storePacket(driver, frames[0])]);
+  await queue.add([await storePacket(driver, frame)]);
   await queue.ring.publish();
   await queue.notify();
-  const goesOn = await becomes(bench, async () =>
-    sameFrames(
-      (await bench.wire.take()).map(({ bytes }) => bytes),
-      frames,
-    ),
-  );
+  const goesOn = await becomes(bench, async () => (await bench.wire.take()).some(({ bytes }) => same(bytes, frame)));
   if (goesOn) throw new Skipped('the card goes on sending after a descriptor index that is outside of the table');
   return transport.readStatus();
 }
