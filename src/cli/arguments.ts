@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { UserError } from '../vm/index.node.js';
 import { backends, type BackendName } from './backends.js';
@@ -56,6 +57,25 @@ function isReadable(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);
     return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Reads the value of an option that is a file to be written. @throws UserError when that can't be done */
+export function writableFile(option: 'html'): (path: string) => string {
+  return (path) => {
+    if (!isWritable(path)) throw new UserError(`--${option} takes a file that can be written; '${path}' is not one.`);
+    return path;
+  };
+}
+
+/** A file that is there, or one that may be made in its folder. */
+function isWritable(path: string): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    accessSync(found ? path : dirname(path), constants.W_OK);
+    return !found?.isDirectory() && path !== '';
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 import { allCases } from '../lab/conformance/cases.js';
 import type { Case } from '../lab/conformance/case.js';
+import { count } from '../lab/conformance/compare.js';
 import { runCases, type CaseResult, type Subject } from '../lab/conformance/run.js';
 import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
@@ -32,17 +33,6 @@ export async function conform({ target, cases, json }: ConformSettings, streams:
   return summary.failed === 0 ? 0 : 1;
 }
 
-export interface ConformSummary {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-function count(results: readonly CaseResult[]): ConformSummary {
-  const of = (wanted: CaseResult['result']): number => results.filter(({ result }) => result === wanted).length;
-  return { passed: of('pass'), failed: of('fail'), skipped: of('skip') };
-}
-
 /** Runs the cases, and says on standard error how far that is. */
 export async function runWithProgress(
   subject: Subject,
@@ -65,6 +55,20 @@ export function subjectNamed(option: string): (text: string) => Subject {
     if (Object.hasOwn(subjects, text)) return subjects[text];
     throw new UserError(`--${option} takes ${Object.keys(subjects).join(' or ')}; '${text}' is not one.`);
   };
+}
+
+/** Reads the value of --compare: several devices. @throws UserError when one is unknown or named twice, or is alone */
+export function subjectsNamed(text: string): readonly Subject[] {
+  const names = text.split(',');
+  const unknown = names.find((name) => !Object.hasOwn(subjects, name));
+  const known = Object.keys(subjects).join(', ');
+  if (unknown !== undefined) {
+    throw new UserError(`--compare takes two or more of ${known}, with commas; '${unknown}' is not one.`);
+  }
+  if (names.length < 2 || new Set(names).size < names.length) {
+    throw new UserError(`--compare takes two or more different ones of ${known}, with commas; got '${text}'.`);
+  }
+  return names.map((name) => subjects[name]);
 }
 
 /**

@@ -4,10 +4,11 @@ import type { Subject } from '../lab/conformance/run.js';
 import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
 import { acceptance, offering, type Acceptance, type Offering } from './acceptance.js';
-import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber } from './arguments.js';
+import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber, writableFile } from './arguments.js';
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
-import { casesNamed, conform, subjectNamed } from './conform.js';
+import { compare } from './compare.js';
+import { casesNamed, conform, subjectNamed, subjectsNamed } from './conform.js';
 import { showFaults } from './faultList.js';
 import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
@@ -58,8 +59,10 @@ interface ProbeOptions {
 
 /** The options of `vmq conform`, as Commander answers them. */
 interface ConformOptions {
-  readonly target: Subject;
+  readonly target?: Subject;
+  readonly compare?: readonly Subject[];
   readonly case?: readonly string[];
+  readonly html?: string;
   readonly json?: boolean;
 }
 
@@ -81,6 +84,10 @@ With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 The exit status is 0 when every command's was, else 1; it is 2 when what was
 asked for makes no sense. A command that took too long has status 124, one whose
 guest ended has 255.`;
+
+const conformNotes = `
+The exit status is 0 when no case failed, else 1; with --compare it is 0 when all
+cases were played. It is 2 when what was asked for makes no sense.`;
 
 const probeNotes = `
 Features have the specification's names, with or without VIRTIO_NET_F_, or the
@@ -147,12 +154,13 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
   program
     .command('conform')
     .description('check a network card against the statements of the virtio specification')
-    .requiredOption('--target <name>', `the card: ${Object.keys(subjects).join(', ')}`, subjectNamed('target'))
+    .option('--target <name>', `the card: ${Object.keys(subjects).join(', ')}`, subjectNamed('target'))
+    .option('--compare <names>', 'instead of one card several, with commas: show where they differ', subjectsNamed)
     .option('--case <id>', 'only this case, or those of this statement; may be given more than once', collect)
+    .option('--html <file>', 'of a comparison: write a report of all cases, with a filter', writableFile('html'))
     .option('--json', 'print one JSON document, and nothing else, on standard output')
-    .action(async ({ target, case: names, json = false }: ConformOptions) => {
-      exit(await conform({ target, cases: casesNamed(names), json }, streams));
-    });
+    .addHelpText('after', conformNotes)
+    .action(async (options: ConformOptions) => exit(await runConform(options, streams)));
 
   program
     .command('probe')
@@ -184,6 +192,17 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
       exit(await buildImage({ image, json }, streams));
     });
   return program;
+}
+
+/** Runs `vmq conform` against one card or several. @throws UserError when the options do not go together */
+function runConform(options: ConformOptions, streams: Streams): Promise<number> {
+  const { target, compare: targets, case: names, html, json = false } = options;
+  const cases = casesNamed(names);
+  if (target && targets) throw new UserError('--target and --compare both name cards; give one of them.');
+  if (targets) return compare({ targets, cases, json, html }, streams);
+  if (html !== undefined) throw new UserError('--html is the report of a comparison; name cards with --compare.');
+  if (target) return conform({ target, cases, json }, streams);
+  throw new UserError('vmq conform needs a card: name one with --target, or several with --compare.');
 }
 
 /** What the options of `vmq boot` ask for. @throws UserError when they do not go together */

@@ -11,6 +11,8 @@ export interface Subject {
   readonly choices: readonly FeatureName[];
   /** How long a case waits for the device before it says that nothing came, in milliseconds of real time. */
   readonly patience: number;
+  /** How many cases are played at the same time, which mostly wait; 1 when left out. */
+  readonly parallel?: number;
 }
 
 export interface CaseResult {
@@ -23,19 +25,23 @@ export interface CaseResult {
   readonly seen: string;
 }
 
-/** Runs the cases one after the other. What goes wrong within one is its result, and holds up no other. */
+/** Runs the cases. What goes wrong within one is its result, and holds up no other. */
 export async function runCases(
   subject: Subject,
   cases: readonly Case[],
   before: (index: number, next: Case) => void = () => undefined,
 ): Promise<CaseResult[]> {
   const offers = new Offers(subject);
-  const results: CaseResult[] = [];
-  for (const [index, one] of cases.entries()) {
-    before(index, one);
-    const { id, statements, section, expects: expected } = one;
-    results.push({ case: id, statements, section, expected, ...(await outcome(subject, one, offers)) });
-  }
+  const results = new Array<CaseResult>(cases.length);
+  const waiting = cases.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, one] of waiting) {
+      before(index, one);
+      const { id, statements, section, expects: expected } = one;
+      results[index] = { case: id, statements, section, expected, ...(await outcome(subject, one, offers)) };
+    }
+  };
+  await Promise.all(Array.from({ length: subject.parallel ?? 1 }, work));
   return results;
 }
 
@@ -68,7 +74,7 @@ async function make(subject: Subject, wish: CardWish = {}): Promise<Target> {
 /** What the cards of a subject offer, by the card that is wished for. */
 class Offers {
   private readonly subject: Subject;
-  private readonly known = new Map<string, bigint>();
+  private readonly known = new Map<string, Promise<bigint>>();
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -77,8 +83,9 @@ class Offers {
   async missing({ card, needs = [] }: Case): Promise<FeatureName[]> {
     if (needs.length === 0) return [];
     const key = JSON.stringify(card ?? {});
-    const offered = this.known.get(key) ?? (await this.read(card));
-    this.known.set(key, offered);
+    const reading = this.known.get(key) ?? this.read(card);
+    this.known.set(key, reading);
+    const offered = await reading;
     return needs.filter((name) => !has(offered, name));
   }
 

@@ -63,6 +63,7 @@ const qemuFeatures: Readonly<Partial<Record<FeatureName, string>>> = {
 const qemuCard: Subject = {
   name: 'qemu',
   patience: 4000,
+  parallel: 3,
   choices: Object.keys(qemuFeatures) as FeatureName[],
   make: async (wish) => {
     const properties = { ...qemuProperties, ...asProperties(wish) };

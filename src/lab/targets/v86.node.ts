@@ -159,7 +159,7 @@ class BusWire implements Wire {
 
   send(...frames: readonly Uint8Array[]): Promise<void> {
     const { bus } = this.emulator as unknown as { bus: { send(name: string, bytes: Uint8Array): void } };
-    for (const frame of frames) bus.send('net0-receive', frame);
+    quietly(() => frames.forEach((frame) => bus.send('net0-receive', frame)));
     return Promise.resolve();
   }
 
@@ -167,5 +167,16 @@ class BusWire implements Wire {
     const taken = this.taken;
     this.taken = [];
     return Promise.resolve(taken);
+  }
+}
+
+/** v86's card tells the console of every frame for which it has no buffer. That is no output of whoever uses the target. */
+function quietly(work: () => void): void {
+  const { log } = console;
+  console.log = () => undefined;
+  try {
+    work();
+  } finally {
+    console.log = log;
   }
 }
