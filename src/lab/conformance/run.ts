@@ -71,6 +71,8 @@ async function make(subject: Subject, wish: CardWish = {}): Promise<Target> {
   return target;
 }
 
+const everyFeature = ~0n;
+
 /** What the cards of a subject offer, by the card that is wished for. */
 class Offers {
   private readonly subject: Subject;
@@ -93,6 +95,9 @@ class Offers {
     const target = await make(this.subject, card);
     try {
       return await (await openModern(target.machine)).offered();
+    } catch {
+      // A card that can't even be asked: the case meets the same, and says it.
+      return everyFeature;
     } finally {
       await target.close();
     }

@@ -1,6 +1,8 @@
 import {
   addStatus,
   consistently,
+  featureBits,
+  has,
   negotiate,
   netStatus,
   readNetConfig,
@@ -24,6 +26,9 @@ const list = (values: readonly number[]): string => values.map(hex).join(', ');
 const featureWords = [0, 1, 2, 3] as const;
 /** Words of which no feature is known. */
 const emptyWords = [4, 5, 0x100, 0x10001, 0x7fffffff, 0xffffffff] as const;
+
+/** Every bit that the specification has a name for. */
+const namedFeatures = Object.values(featureBits).reduce((set, bit) => set | (1n << BigInt(bit)), 0n);
 
 /** The halves of the 64-bit fields. */
 const halves: readonly (readonly [low: CommonField, high: CommonField])[] = [
@@ -107,8 +112,10 @@ export const commonCases: readonly Case[] = [
       const again = (await offeredWords(transport, [...featureWords].reverse())).reverse();
       const empty = await offeredWords(transport, emptyWords);
       const seen = `words ${list(first)}; beyond: ${list(empty)}`;
-      // A device with this interface offers VIRTIO_F_VERSION_1, which is bit 0 of word 1.
-      const placed = (first[1] & 1) === 1 && first[0] !== first[1];
+      // A device with this interface offers VIRTIO_F_VERSION_1; a bit that nothing is known of is one in the wrong place.
+      const [low, high] = first.map(BigInt);
+      const offered = low | (high << 32n);
+      const placed = has(offered, 'VIRTIO_F_VERSION_1') && (offered & ~namedFeatures) === 0n;
       return claim(placed && first.join() === again.join() && empty.every((bits) => bits === 0), seen);
     },
   },

@@ -179,6 +179,24 @@ export const pciCases: readonly Case[] = [
     },
   },
   {
+    id: 'pci-bar-contents',
+    statements: ['pci-dev-001'],
+    section: '4.1.1',
+    expects: 'what is said to lie behind a BAR lies within its size, as nothing else is claimed (PCI 3.0, 6.2.5)',
+    async run({ machine }) {
+      const { card, structures } = await openModern(machine);
+      const bars = await card.sizeBars();
+      const inBars = structures.filter(({ type }) => type !== structureType.pci && type !== structureType.vendor);
+      const outside = inBars.filter(({ bar, offset, length }) => {
+        return offset + length > (bars.find(({ index }) => index === bar)?.size ?? 0);
+      });
+      const seen = (outside.length > 0 ? outside : inBars).map(
+        ({ type, bar, offset, length }) => `type ${type}: ${length} bytes at ${hex(offset)} of BAR ${bar}`,
+      );
+      return claim(outside.length === 0, seen.join('; '));
+    },
+  },
+  {
     id: 'pci-bar-decoding',
     statements: ['pci-dev-001'],
     section: '4.1.1',

@@ -26,10 +26,12 @@ const readFields = ['deviceFeature', 'numQueues', 'queueSize', 'deviceStatus'] a
 
 /** Fields of each width, with values that they take in any order. */
 const writtenFields: readonly (readonly [CommonField, number])[] = [
-  ['deviceFeatureSelect', 1],
+  ['deviceFeatureSelect', 0x01020304],
   ['queueSelect', 1],
   ['deviceStatus', status.acknowledge],
   ['deviceStatus', status.acknowledge | status.driver],
+  // It was 256 or more: one byte alone would leave the other.
+  ['queueSize', 128],
   ['queueSelect', 0],
 ];
 
