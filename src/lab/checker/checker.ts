@@ -3,6 +3,11 @@ import type { RegisterSpace } from '../../pci/function.js';
 import type { Signal } from '../../virtio/signal.js';
 import { interpose } from '../interpose.js';
 import { Findings, type DriverReport, type Violation } from './findings.js';
+import { NetCard } from './net/card.js';
+import { ControlRules } from './net/control.js';
+import { PairRules } from './net/pairs.js';
+import { ReceiveRules } from './net/receive.js';
+import { TransmitRules } from './net/transmit.js';
 import { QueueWatch } from './queues/queueWatch.js';
 import { RegisterWatch } from './registerWatch.js';
 import type { Rules } from './rules.js';
@@ -64,6 +69,8 @@ export class DriverChecker {
       exposed: (buffer) => this.tell((rule) => rule.exposed?.(buffer)),
       used: (buffer, written) => this.tell((rule) => rule.used?.(buffer, written)),
     });
+    const net = new NetCard(view, this.queues);
+    const pairs = new PairRules(findings, net);
     this.rules = [
       this.queues,
       new InitialisationRules(findings, view),
@@ -72,6 +79,10 @@ export class DriverChecker {
       new NotificationRules(findings, view),
       new DeviceConfigRules(findings, view),
       new ConfigurationSpaceRules(findings, layout, config),
+      new TransmitRules(findings, net),
+      new ReceiveRules(findings, net),
+      new ControlRules(findings, net, pairs),
+      pairs,
     ];
     this.registers = new RegisterWatch(layout, view, this.rules, config);
     this.watchRegisters();
@@ -132,6 +143,7 @@ export class DriverChecker {
       }),
       interpose(card, 'restore', (restore) => (state) => {
         this.tell((rule) => rule.forget?.());
+        view.lose();
         this.queues.restoring = true;
         restore(state);
         this.queues.restoring = false;

@@ -129,9 +129,14 @@ export class DriverView {
     this.fresh = true;
   }
 
+  /** Nothing is known of what the driver did up to now. */
+  lose(): void {
+    this.history = this.fresh = false;
+  }
+
   /** The driver goes on with what nobody saw: the device was restored, or is watched from its middle on. */
   forget(): void {
-    this.history = this.fresh = false;
+    this.lose();
     this.deviceFeatureSelect = this.get('deviceFeatureSelect');
     this.driverFeatureSelect = this.get('driverFeatureSelect');
     this.queueSelect = this.get('queueSelect');

@@ -18,17 +18,16 @@ describe('a driver that does all right', () => {
     expect(checker.report().violations).toEqual([]);
   });
 
-  describeOperations(
-    () => {
-      const { target, checker } = watched();
-      const close = (): Promise<void> => {
-        expect(checker.report().violations).toEqual([]);
-        return Promise.resolve();
-      };
-      return Promise.resolve({ ...target, close });
-    },
-    Object.keys(operations) as (keyof typeof operations)[],
-  );
+  // One of these asks for an offload that there is not, to be refused: net.test.ts has that driver.
+  const right = (Object.keys(operations) as (keyof typeof operations)[]).filter((name) => name !== 'receive offloads');
+  describeOperations(() => {
+    const { target, checker } = watched();
+    const close = (): Promise<void> => {
+      expect(checker.report().violations).toEqual([]);
+      return Promise.resolve();
+    };
+    return Promise.resolve({ ...target, close });
+  }, right);
 
   it('breaks none when it starts again and again', async () => {
     const { target, checker } = watched();

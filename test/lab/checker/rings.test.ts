@@ -6,6 +6,7 @@ import {
   descriptorFlag,
   features,
   headerBytes,
+  readNetConfig,
   status,
   type FeatureName,
   type ModernTransport,
@@ -33,6 +34,7 @@ interface Sender<Ring> {
 
 async function sender<Ring>(watched: Watched, ...except: readonly FeatureName[]): Promise<Sender<Ring>> {
   const { transport, ring, features: accepted } = await withQueue(watched, 1, ...except);
+  await readNetConfig(transport, accepted);
   await addStatus(transport, status.driverOk);
   const length = headerBytes(accepted) + frameBytes;
   const address = await transport.memory.store(new Uint8Array(length));
