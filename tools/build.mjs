@@ -18,6 +18,7 @@ await Promise.all([
       fabric: 'src/fabric/index.ts',
       vm: 'src/vm/index.ts',
       'vm.node': 'src/vm/index.node.ts',
+      'vm.worker': 'src/vm/worker/main.node.ts',
       vmq: 'src/cli/vmq.ts',
     },
     // One copy of each class, whichever entry points a program imports.

@@ -4,4 +4,5 @@ export type { Clock } from '../virtio/clock.js';
 export type { FabricLaneCounters, FabricPortCounters } from './counters.js';
 export { Loopback } from './loopback.js';
 export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
-export { SwitchPort } from './switchPort.js';
+export { SwitchPort, type SwitchPortOptions } from './switchPort.js';
+export * from './shared/index.js';

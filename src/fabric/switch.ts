@@ -4,7 +4,7 @@ import type { Clock } from '../virtio/clock.js';
 import type { FabricPortCounters } from './counters.js';
 import { Lane, type LaneLimits } from './lane.js';
 import { MacTable } from './macTable.js';
-import { SwitchPort } from './switchPort.js';
+import { SwitchPort, type SwitchPortOptions } from './switchPort.js';
 
 export interface SwitchOptions extends Partial<LaneLimits> {
   clock: Clock;
@@ -56,8 +56,8 @@ export class Switch {
   }
 
   /** A new port, to be joined with a card by `connect`. The name is for people. */
-  addPort(name: string): SwitchPort {
-    const port = new SwitchPort(this, name);
+  addPort(name: string, options: SwitchPortOptions = {}): SwitchPort {
+    const port = new SwitchPort(this, name, options);
     this.ports = [...this.ports, port];
     return port;
   }
@@ -132,7 +132,7 @@ export class Switch {
     this.table.learn(head, sourceAddress, from, now);
     const to = this.table.find(head, destinationAddress, now);
     if (!to) return this.flood(frame, from, lane);
-    if (to !== from) return to.offer(frame, from);
+    if (!from.isBeside(to)) return to.offer(frame, from);
     lane.countFiltered();
     return Sent.dropped;
   }
@@ -143,7 +143,7 @@ export class Switch {
     let receivers = 0;
     let last: SwitchPort | undefined;
     for (const port of ports) {
-      if (port === from || !port.peer?.listening) continue;
+      if (from.isBeside(port) || !port.peer?.listening) continue;
       receivers++;
       last = port;
     }
@@ -154,7 +154,7 @@ export class Switch {
     if (receivers === 1) return last.offer(frame, from);
     let copies = 0;
     for (const port of ports) {
-      if (port === from || !port.peer?.listening) continue;
+      if (from.isBeside(port) || !port.peer?.listening) continue;
       port.offerCopy(frame);
       copies++;
     }

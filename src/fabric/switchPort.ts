@@ -6,6 +6,14 @@ import type { Lane, LaneOwner, Sender } from './lane.js';
 import { Lanes } from './lanes.js';
 import type { Switch } from './switch.js';
 
+export interface SwitchPortOptions {
+  /**
+   * Ports of one group pass each other nothing (split horizon): what is behind them is connected already, as where every
+   * switch has a link to every other.
+   */
+  readonly group?: string | undefined;
+}
+
 /** A port of a switch. Its lanes are those of the card that is connected to it. */
 export class SwitchPort implements Port, LaneOwner, Sender {
   readonly name: string;
@@ -15,12 +23,14 @@ export class SwitchPort implements Port, LaneOwner, Sender {
   dirty = false;
   readonly offloads = allOffloads;
 
+  private readonly group: string | undefined;
   private readonly owner: Switch;
   private readonly all: Lanes;
   private removed = false;
 
-  constructor(owner: Switch, name: string) {
+  constructor(owner: Switch, name: string, options: SwitchPortOptions = {}) {
     this.owner = owner;
+    this.group = options.group;
     this.name = name;
     this.all = new Lanes((index) => owner.newLane(this, index));
   }
@@ -69,6 +79,11 @@ export class SwitchPort implements Port, LaneOwner, Sender {
       this.room();
     }
     this.peer = peer;
+  }
+
+  /** For the switch: frames of this port are not for that one. */
+  isBeside(other: SwitchPort): boolean {
+    return other === this || (this.group !== undefined && other.group === this.group);
   }
 
   /** For the switch: takes the port out of use for good. */

@@ -1,6 +1,6 @@
 import { attachVirtioNet, type VirtioNetCard, type VirtioNetOptions } from '../hosts/v86/attach.js';
 import { UserError } from './errors.js';
-import type { Guest } from './guest.js';
+import type { Guest, RunningGuest } from './guest.js';
 
 export interface CardOptions extends VirtioNetOptions {
   /** Address of the interface and length of the prefix, IPv4 or IPv6: 10.0.0.1/24. Without one the interface is up all the same. */
@@ -32,15 +32,29 @@ const bringUpMs = 60_000;
  */
 export async function plugCard(guest: Guest, options: CardOptions): Promise<GuestCard> {
   const { address, onAttach, signal, ...cardOptions } = options;
-  const change = address === undefined ? '' : addressChange(address);
+  const up = bringUp(guest, address, signal);
   const card = attachVirtioNet(guest.emulator, cardOptions);
   onAttach?.(card);
-  const { status, output } = await guest.run(bringUpCommand(card.slot, change), { timeoutMs: bringUpMs, signal });
-  if (status !== 0) {
+  return { ...card, interfaceName: await up(card.slot), address };
+}
+
+/**
+ * Answers what has the guest set up an interface for the card in a slot, with this address, and tells the interface's name;
+ * it throws UserError when the guest does not.
+ * @throws UserError for an address that is none
+ */
+export function bringUp(
+  guest: RunningGuest,
+  address: string | undefined,
+  signal?: AbortSignal,
+): (slot: number) => Promise<string> {
+  const change = address === undefined ? '' : addressChange(address);
+  return async (slot) => {
+    const { status, output } = await guest.run(bringUpCommand(slot, change), { timeoutMs: bringUpMs, signal });
+    if (status === 0) return output.trim();
     const reason = output.trim() || 'its kernel needs the modules virtio_pci and virtio_net';
-    throw new UserError(`The guest made no interface of the card in slot ${card.slot}: ${reason}.`);
-  }
-  return { ...card, interfaceName: output.trim(), address };
+    throw new UserError(`The guest made no interface of the card in slot ${slot}: ${reason}.`);
+  };
 }
 
 /** An address as ifconfig takes it. */

@@ -2,14 +2,16 @@ import type { V86 } from 'v86';
 
 import { plugCard, type CardOptions, type GuestCard } from './cards.js';
 import { GuestConsole } from './console.js';
-import { createEmulator, destroyEmulator, restoreState, serialLine, type MachineFiles } from './emulator.js';
+import { createEmulator, type MachineFiles, type MachineOptions } from './emulator.js';
 import { UserError } from './errors.js';
 import { GuestTimeout } from './failures.js';
 import { checkKernel } from './kernelFile.js';
+import { localMachine, type Machine } from './machine.js';
 import { entropyBytes, personaliseCommand, prepareCommand } from './personalise.js';
 import { Shell, type RunOptions, type RunResult } from './shell.js';
 
-export interface GuestOptions {
+/** How a guest is made, wherever its machine runs. */
+export interface BootOptions {
   readonly files: MachineFiles;
   /** v86's own WebAssembly (v86/build/v86.wasm), compiled. */
   readonly wasm: WebAssembly.Module;
@@ -23,13 +25,16 @@ export interface GuestOptions {
   readonly bootTimeoutMs?: number | undefined;
   /** Gives up; the guest is stopped then. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with what the console shows, from the first byte on. */
+  readonly onText?: ((text: string) => void) | undefined;
+}
+
+export interface GuestOptions extends BootOptions {
   /**
    * Called when the machine is made, before it runs or takes up the snapshot: the time to attach the cards that the guest
    * in the snapshot had, to the same slots.
    */
   readonly onMachine?: ((emulator: V86) => void) | undefined;
-  /** Called with what the console shows, from the first byte on. */
-  readonly onText?: ((text: string) => void) | undefined;
 }
 
 export const defaultMemoryMiB = 256;
@@ -106,22 +111,65 @@ const lastWords = [
   { pattern: /^\[ *\d+\.\d{6}\] reboot: Restarting system/m, means: 'The guest rebooted, which ends it.' },
 ] as const;
 
-/** A guest: an emulator with a kernel in it, and a shell on its serial console. */
-export class Guest {
-  readonly emulator: V86;
+/** What every guest is, wherever its machine runs: a kernel with a shell on its serial console. */
+export abstract class RunningGuest {
   readonly console: GuestConsole;
   readonly shell: Shell;
   readonly fromSnapshot: boolean;
   /** Milliseconds from the start of `create` until its shell answered. */
   readonly bootMs: number;
-  private readonly plugged: GuestCard[] = [];
+  private readonly machine: Machine;
 
-  private constructor(emulator: V86, console: GuestConsole, shell: Shell, fromSnapshot: boolean, bootMs: number) {
-    this.emulator = emulator;
+  protected constructor({ machine, console, shell, fromSnapshot, bootMs }: Booted) {
+    this.machine = machine;
     this.console = console;
     this.shell = shell;
     this.fromSnapshot = fromSnapshot;
     this.bootMs = bootMs;
+  }
+
+  /** Runs a command in the guest; see Shell.run. */
+  run(command: string, options?: RunOptions): Promise<RunResult> {
+    return this.shell.run(command, options);
+  }
+
+  /** Sets the guest's name, its clock by the host's, and its random numbers apart from those of other guests. */
+  async personalise(hostname: string): Promise<void> {
+    if (!this.fromSnapshot) await this.run(prepareCommand);
+    const entropy = crypto.getRandomValues(new Uint8Array(entropyBytes));
+    await this.run(personaliseCommand({ hostname, time: Date.now() / 1000, entropy }));
+  }
+
+  /**
+   * The whole machine as it is now, for the option `snapshot`. It holds the cards too: who starts a guest from it attaches
+   * them in `onMachine`, or takes it before there are any.
+   */
+  async save(): Promise<ArrayBuffer> {
+    await this.run(prepareCommand);
+    return this.machine.save();
+  }
+
+  /** As `save`, but stands still from then on, so that the guest goes on in one place only: where it is restored. */
+  async suspend(): Promise<ArrayBuffer> {
+    await this.machine.pause();
+    return this.machine.save();
+  }
+
+  /** Stops the guest at once, as if its plug was pulled. Commands under way fail with GuestEnded. */
+  async stop(): Promise<void> {
+    this.console.close('The guest was stopped.');
+    await this.machine.destroy();
+  }
+}
+
+/** A guest: an emulator in this thread, with a kernel in it. */
+export class Guest extends RunningGuest {
+  readonly emulator: V86;
+  private readonly plugged: GuestCard[] = [];
+
+  private constructor(booted: Booted, emulator: V86) {
+    super(booted);
+    this.emulator = emulator;
   }
 
   /**
@@ -130,37 +178,13 @@ export class Guest {
    * @throws GuestTimeout, GuestEnded when it does not come to a shell
    */
   static async create(options: GuestOptions): Promise<Guest> {
-    const started = performance.now();
-    const { files, wasm, memoryMiB = defaultMemoryMiB, snapshot, signal } = options;
-    const commandLine = kernelCommandLine(options.commandLine);
-    checkMemory(memoryMiB);
-    if (!snapshot) checkKernel(files, commandLine, memoryMiB);
-    signal?.throwIfAborted();
-
-    const { bios, vgaBios } = files;
-    const needed = snapshot ? { bios, vgaBios } : files;
-    const emulator = await createEmulator({ files: needed, memoryMiB, commandLine, wasm });
-    try {
+    let emulator: V86 | undefined;
+    const booted = await bootMachine(options, async (machineOptions) => {
+      emulator = await createEmulator(machineOptions);
       options.onMachine?.(emulator);
-      const console = new GuestConsole(serialLine(emulator));
-      if (options.onText) console.attach(options.onText);
-      closeAtLastWords(console);
-      void console.ended.then(() => emulator.stop());
-      const shell = new Shell(console);
-      if (snapshot) await restoreState(emulator, snapshot);
-      await emulator.run();
-      if (snapshot) await shell.quiet();
-      else await bootToShell(console, shell, options);
-      return new Guest(emulator, console, shell, snapshot !== undefined, performance.now() - started);
-    } catch (error) {
-      await destroyEmulator(emulator);
-      throw error;
-    }
-  }
-
-  /** Runs a command in the guest; see Shell.run. */
-  run(command: string, options?: RunOptions): Promise<RunResult> {
-    return this.shell.run(command, options);
+      return localMachine(emulator);
+    });
+    return new Guest(booted, emulator!);
   }
 
   /** Those that are plugged in, in the order in which their interfaces came up. */
@@ -178,33 +202,49 @@ export class Guest {
     card.onUnplugged.on(() => this.plugged.splice(this.plugged.indexOf(card), 1));
     return card;
   }
+}
 
-  /** Sets the guest's name, its clock by the host's, and its random numbers apart from those of other guests. */
-  async personalise(hostname: string): Promise<void> {
-    if (!this.fromSnapshot) await this.run(prepareCommand);
-    const entropy = crypto.getRandomValues(new Uint8Array(entropyBytes));
-    await this.run(personaliseCommand({ hostname, time: Date.now() / 1000, entropy }));
-  }
+/** What came of booting a machine. */
+export interface Booted {
+  readonly machine: Machine;
+  readonly console: GuestConsole;
+  readonly shell: Shell;
+  readonly fromSnapshot: boolean;
+  readonly bootMs: number;
+}
 
-  /**
-   * The whole machine as it is now, for the option `snapshot`. It holds the cards too: who starts a guest from it attaches
-   * them in `onMachine`, or takes it before there are any.
-   */
-  async save(): Promise<ArrayBuffer> {
-    await this.run(prepareCommand);
-    return this.emulator.save_state();
-  }
+/**
+ * Makes a machine, and boots it or takes it from a snapshot, until its shell answers.
+ * @throws as `Guest.create` does; the machine is destroyed then
+ */
+export async function bootMachine(
+  options: BootOptions,
+  make: (options: MachineOptions) => Promise<Machine>,
+): Promise<Booted> {
+  const started = performance.now();
+  const { files, wasm, memoryMiB = defaultMemoryMiB, snapshot, signal } = options;
+  const commandLine = kernelCommandLine(options.commandLine);
+  checkMemory(memoryMiB);
+  if (!snapshot) checkKernel(files, commandLine, memoryMiB);
+  signal?.throwIfAborted();
 
-  /** As `save`, but stands still from then on, so that the guest goes on in one place only: where it is restored. */
-  async suspend(): Promise<ArrayBuffer> {
-    await this.emulator.stop();
-    return this.emulator.save_state();
-  }
-
-  /** Stops the guest at once, as if its plug was pulled. Commands under way fail with GuestEnded. */
-  async stop(): Promise<void> {
-    this.console.close('The guest was stopped.');
-    await destroyEmulator(this.emulator);
+  const { bios, vgaBios } = files;
+  const needed = snapshot ? { bios, vgaBios } : files;
+  const machine = await make({ files: needed, memoryMiB, commandLine, wasm });
+  try {
+    const console = new GuestConsole(machine.line);
+    if (options.onText) console.attach(options.onText);
+    closeAtLastWords(console);
+    void console.ended.then(() => machine.pause());
+    const shell = new Shell(console);
+    if (snapshot) await machine.restore(snapshot);
+    await machine.run();
+    if (snapshot) await shell.quiet();
+    else await bootToShell(console, shell, options);
+    return { machine, console, shell, fromSnapshot: snapshot !== undefined, bootMs: performance.now() - started };
+  } catch (error) {
+    await machine.destroy();
+    throw error;
   }
 }
 
@@ -226,7 +266,7 @@ function closeAtLastWords(console: GuestConsole): void {
 }
 
 /** Waits for a shell that answers, whatever the guest shows before. */
-async function bootToShell(console: GuestConsole, shell: Shell, options: GuestOptions): Promise<void> {
+async function bootToShell(console: GuestConsole, shell: Shell, options: BootOptions): Promise<void> {
   const { bootTimeoutMs = 300_000, signal } = options;
   const deadline = console.clock.now() + bootTimeoutMs;
   const what = `The guest came to no shell prompt within ${bootTimeoutMs / 1000} s.`;

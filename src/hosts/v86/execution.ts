@@ -3,6 +3,18 @@ import type { V86Cpu, V86Machine } from './v86.js';
 /** EFLAGS bit 9: the processor accepts interrupts. */
 const IF = 1 << 9;
 
+/** Work that comes from outside while a guest keeps its thread busy. */
+export interface Companion {
+  /** The guest begins to execute, or goes on; until `sleep`, `poll` is called about every 100,003 of its instructions. */
+  awake(): void;
+  poll(): unknown;
+  /** The guest waits for an interrupt. Answers whether there was something for it at the last moment. */
+  sleep(): boolean;
+}
+
+/** From this on v86 waits for its next turn with a timer, in milliseconds; below it goes on at once. */
+const timerMs = 1;
+
 /**
  * When a guest may be interrupted.
  *
@@ -18,6 +30,8 @@ const IF = 1 << 9;
  * A stopped emulator is left alone too; what is pending is found when it runs again.
  */
 export class Execution {
+  /** What the guest's thread has to do beside it. */
+  companion: Companion | undefined;
   private readonly machine: V86Machine;
   private readonly report: (error: unknown) => void;
   /** The guest has executed something since the machine was made, or its state was restored. */
@@ -32,11 +46,18 @@ export class Execution {
     const mainLoop = cpu.main_loop;
     cpu.main_loop = () => {
       this.started = true;
+      this.companion?.awake();
+      this.companion?.poll();
       this.executing = true;
       const next = mainLoop.call(cpu);
       // Not so when it throws: an emulator that broke in the middle of an instruction is not to be woken.
       this.executing = false;
-      return next;
+      return this.companion && next >= timerMs && this.companion.sleep() ? 0 : next;
+    };
+    const { run_hardware_timers: runTimers } = cpu;
+    cpu.run_hardware_timers = (acpi, now) => {
+      this.companion?.poll();
+      return runTimers.call(cpu, acpi, now);
     };
   }
 

@@ -2,7 +2,7 @@ import type { BarSpace, PciFunction, PciHost, RegisterSpace } from '../../pci/fu
 import { Signal } from '../../virtio/signal.js';
 import { serveConfigPorts } from './configPorts.js';
 import { AttachError, UnplugError } from './errors.js';
-import { Execution } from './execution.js';
+import { Execution, type Companion } from './execution.js';
 import { guarded } from './guard.js';
 import { HotPlug } from './hotplug.js';
 import { MessageInterrupts } from './interrupts.js';
@@ -60,6 +60,7 @@ export class PciBus {
   /** A function took up what a saved state holds of it; all others did too by then. */
   readonly onRestored = new Signal<PciFunction>();
   private readonly machine: V86Machine;
+  private readonly execution: Execution;
   private readonly memory: V86Memory;
   private readonly interrupts: MessageInterrupts;
   private readonly lines: InterruptLines;
@@ -76,6 +77,7 @@ export class PciBus {
     const { pci, acpi } = cpu.devices;
     const execution = new Execution(machine, (error) => this.report(error));
     this.machine = machine;
+    this.execution = execution;
     this.memory = new V86Memory(cpu);
     this.interrupts = new MessageInterrupts(cpu, this.memory, execution);
     this.lines = new InterruptLines(pci, execution);
@@ -94,6 +96,11 @@ export class PciBus {
       this.hotPlug?.restored(restored.length < this.plugged.length);
       for (const fn of restored) this.onRestored.emit(fn);
     });
+  }
+
+  /** Has the guest's thread do other work too, between the guest's instructions; one piece of work at a time. */
+  workBeside(companion: Companion | undefined): void {
+    this.execution.companion = companion;
   }
 
   /**

@@ -26,6 +26,8 @@ export interface V86Cpu {
   get_apic_addr(): number;
   /** Executes instructions for about a millisecond, or until a halt; answers when to be called again. Looked up at each use. */
   main_loop: () => number;
+  /** Called by it before the first of these instructions, and after each 100,003 of them. Looked up at each use. */
+  run_hardware_timers: (acpi: boolean, now: number) => number;
   /** Takes the highest pending interrupt, if the processor accepts interrupts; ends a halt. */
   handle_irqs(): void;
   /** Asserts an input (0 to 15) of the PICs and the IO-APIC, then calls `handle_irqs`. */
@@ -144,6 +146,7 @@ const needed: Needed = [
   ['cpu.flags', 'object'],
   ['cpu.get_apic_addr', 'function'],
   ['cpu.main_loop', 'function'],
+  ['cpu.run_hardware_timers', 'function'],
   ['cpu.handle_irqs', 'function'],
   ['cpu.device_raise_irq', 'function'],
   ['cpu.device_lower_irq', 'function'],

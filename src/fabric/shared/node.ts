@@ -1,0 +1,67 @@
+import type { LinkEnd, SleepWord } from './link.js';
+import { SharedPort } from './port.js';
+
+/**
+ * A thread among others: all its links, and whether it sleeps. A thread that is busy, such as one whose guest runs, says so
+ * by `awake` and calls `poll` between two pieces of its work; then the others leave it alone. One that will wait in its
+ * event loop calls `sleep`, and is woken by its links when something comes. It begins asleep.
+ */
+export class SharedNode {
+  /** Those that are open. */
+  ports: readonly SharedPort[] = [];
+  private readonly asleep: Int32Array;
+  private busy = false;
+
+  constructor(asleep: SleepWord) {
+    this.asleep = new Int32Array(asleep);
+  }
+
+  /** A port for an end of a link, which was made with this thread's sleep word. */
+  addPort(name: string, end: LinkEnd): SharedPort {
+    const port = new SharedPort(name, end);
+    this.ports = [...this.ports, port];
+    end.bell.onmessage = () => this.woken();
+    return port;
+  }
+
+  removePort(port: SharedPort): void {
+    this.ports = this.ports.filter((other) => other !== port);
+    port.close();
+  }
+
+  /** Hands on whatever came in. Answers whether there was something. */
+  poll(): boolean {
+    let any = false;
+    for (const port of this.ports) {
+      if (!port.ready) continue;
+      port.poll();
+      any = true;
+    }
+    if (any && this.ports.some(({ isClosed }) => isClosed)) this.ports = this.ports.filter(({ isClosed }) => !isClosed);
+    return any;
+  }
+
+  awake(): void {
+    this.busy = true;
+    Atomics.store(this.asleep, 0, 0);
+  }
+
+  /** Answers whether something had come in before the others could see that this thread sleeps; it is handed on. */
+  sleep(): boolean {
+    this.busy = false;
+    Atomics.store(this.asleep, 0, 1);
+    let any = false;
+    while (this.poll()) any = true;
+    return any;
+  }
+
+  close(): void {
+    for (const port of this.ports) this.removePort(port);
+  }
+
+  /** Whoever woke this thread has said for it that it is awake: that ends with the work, unless it has other work. */
+  private woken(): void {
+    if (this.busy) this.poll();
+    else this.sleep();
+  }
+}

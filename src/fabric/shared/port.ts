@@ -1,0 +1,184 @@
+import { countDrop, type DropReason } from '../../net/link/counters.js';
+import type { Frame } from '../../net/link/frame.js';
+import { allOffloads } from '../../net/link/offloads.js';
+import { Sent, type Port } from '../../net/link/port.js';
+import { LinkMemory, type LinkEnd } from './link.js';
+
+/** What passed an end of a link. `in` comes from the other thread, `out` goes there. */
+export interface SharedPortCounters {
+  inFrames: number;
+  inBytes: number;
+  outFrames: number;
+  outBytes: number;
+  /** Times a sender was told `full`. */
+  toldFull: number;
+  /** Times the other thread slept and was woken. */
+  wakeUps: number;
+  /** Frames lost, by reason. */
+  dropped: Partial<Record<DropReason, number>>;
+}
+
+/**
+ * A port whose other end is in another thread. A frame is copied into the ring of its lane, and from there by whoever is
+ * connected over there; nothing else is done with it. Where the ring is full, the sending lane pauses until the other
+ * thread made room.
+ *
+ * A port does nothing by itself when frames come in: its thread has to call `poll`, see `SharedNode`.
+ */
+export class SharedPort implements Port {
+  readonly name: string;
+  readonly lanes: number;
+  /** Whoever is connected at the other end does what is left to do. */
+  readonly offloads = allOffloads;
+  readonly counters: SharedPortCounters;
+
+  private peer: Port | undefined;
+  private readonly end: LinkEnd;
+  private readonly memory: LinkMemory;
+  private readonly otherAsleep: Int32Array;
+  /** Lanes that answered `full`. */
+  private readonly full: boolean[];
+  /** Lanes whose oldest frame was answered `full` by the peer. */
+  private readonly held: boolean[];
+  private unseen = false;
+  private polling = false;
+  private closed = false;
+
+  constructor(name: string, end: LinkEnd) {
+    this.name = name;
+    this.lanes = end.lanes;
+    this.end = end;
+    this.memory = new LinkMemory(end);
+    this.otherAsleep = new Int32Array(end.otherAsleep);
+    this.full = new Array<boolean>(end.lanes).fill(false);
+    this.held = new Array<boolean>(end.lanes).fill(false);
+    this.counters = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0, dropped: {} };
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  get listening(): boolean {
+    return !this.closed && !this.memory.otherClosed;
+  }
+
+  steer(frame: Frame): number {
+    return frame.lane % this.lanes;
+  }
+
+  send(frame: Frame, lane: number): Sent {
+    if (!this.listening) {
+      countDrop(this.counters, 'unconnected');
+      return Sent.dropped;
+    }
+    if (this.full[lane] || !this.memory.writers[lane].push(frame)) {
+      this.full[lane] = true;
+      this.counters.toldFull++;
+      // What is in the ring is to be taken out, or there would never be room.
+      this.flush();
+      return Sent.full;
+    }
+    this.unseen = true;
+    this.counters.outFrames++;
+    this.counters.outBytes += frame.length;
+    return Sent.taken;
+  }
+
+  flush(): void {
+    if (!this.unseen) return;
+    this.unseen = false;
+    this.wake();
+  }
+
+  room(): void {
+    this.held.fill(false);
+    this.poll();
+  }
+
+  attach(peer: Port | undefined): void {
+    if (peer === this.peer) return;
+    const before = this.peer;
+    this.peer = undefined;
+    before?.attach(undefined);
+    this.peer = peer;
+    this.held.fill(false);
+  }
+
+  /** Whether `poll` would have something to do. */
+  get ready(): boolean {
+    if (this.closed || !this.peer) return false;
+    if (this.memory.otherClosed) return true;
+    const { readers, writers } = this.memory;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (!this.held[lane] && readers[lane].ready) return true;
+      if (this.full[lane] && !writers[lane].waits) return true;
+    }
+    return false;
+  }
+
+  /** Hands on what came in, and tells the peer of room that there is again. */
+  poll(): void {
+    if (this.polling || this.closed) return;
+    this.polling = true;
+    try {
+      this.receive();
+      this.tellRoom();
+    } finally {
+      this.polling = false;
+    }
+    if (this.memory.otherClosed) this.close();
+  }
+
+  /** Parts the port from its peer, and tells the other end, which does the same. What is still in the rings is lost. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.memory.close();
+    this.wake();
+    this.full.fill(false);
+    this.peer?.room();
+    this.attach(undefined);
+    this.end.bell.close();
+  }
+
+  private receive(): void {
+    let taken = false;
+    let roomMade = false;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      const reader = this.memory.readers[lane];
+      while (this.peer && !this.held[lane]) {
+        const frame = reader.head();
+        if (!frame) break;
+        const { length } = frame;
+        if (this.peer.send(frame, this.peer.steer(frame)) === Sent.full) {
+          this.held[lane] = true;
+          break;
+        }
+        taken = true;
+        this.counters.inFrames++;
+        this.counters.inBytes += length;
+        if (reader.shift()) roomMade = true;
+      }
+    }
+    if (roomMade) this.wake();
+    if (taken) this.peer?.flush();
+  }
+
+  private tellRoom(): void {
+    let any = false;
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (!this.full[lane] || this.memory.writers[lane].waits) continue;
+      this.full[lane] = false;
+      any = true;
+    }
+    if (any) this.peer?.room();
+  }
+
+  /** Only who says that he sleeps is woken, and by one sender once. */
+  private wake(): void {
+    if (Atomics.load(this.otherAsleep, 0) === 0 || Atomics.exchange(this.otherAsleep, 0, 0) === 0) return;
+    this.counters.wakeUps++;
+    this.end.bell.postMessage(0);
+  }
+}

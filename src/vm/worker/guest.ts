@@ -1,0 +1,149 @@
+import * as Comlink from 'comlink';
+
+import { newSleepWord, sharedLink, type LinkOptions, type SharedPortCounters } from '../../fabric/index.js';
+import { bringUp } from '../cards.js';
+import type { SerialLine } from '../console.js';
+import type { MachineOptions } from '../emulator.js';
+import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../guest.js';
+import type { Machine } from '../machine.js';
+import type { CardReport } from './cardReport.js';
+import type { WorkerCardOptions, WorkerHost } from './host.js';
+
+/** A worker, of Node or of a browser, as Comlink talks to it. */
+export interface GuestWorker {
+  readonly endpoint: Comlink.Endpoint;
+  terminate(): void;
+  /** Settles when the worker fails. */
+  readonly failed: Promise<Error>;
+}
+
+export interface WorkerGuestOptions extends BootOptions {
+  /** How long a frame may wait for its receiver, in milliseconds; 5000 when left out. */
+  readonly deadline?: number | undefined;
+}
+
+type HostClass = new (asleep: SharedArrayBuffer, deadline?: number) => WorkerHost;
+
+/** A card of a guest in another worker. */
+export interface WorkerCard {
+  readonly slot: number;
+  /** What the guest calls its interface: eth0. */
+  readonly interfaceName: string;
+  readonly address?: string | undefined;
+  report(): Promise<CardReport>;
+  setLink(up: boolean): Promise<void>;
+  /** Has the guest give the card up. @throws Error when it does not within the time, 30 s when left out */
+  unplug(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/** A guest in a worker of its own. */
+export class WorkerGuest extends RunningGuest {
+  private readonly host: Comlink.Remote<WorkerHost>;
+  private readonly asleep: SharedArrayBuffer;
+  /** The guests that this one is joined with, and the name by which they know it. */
+  private readonly joined: { readonly guest: WorkerGuest; readonly name: string }[] = [];
+
+  private constructor(booted: Booted, host: Comlink.Remote<WorkerHost>, asleep: SharedArrayBuffer) {
+    super(booted);
+    this.host = host;
+    this.asleep = asleep;
+  }
+
+  /**
+   * Boots a guest in a worker, or takes it from a snapshot; see `Guest.create`. The worker ends with the guest.
+   */
+  static async create(worker: GuestWorker, options: WorkerGuestOptions): Promise<WorkerGuest> {
+    const asleep = newSleepWord();
+    const Host = Comlink.wrap<HostClass>(worker.endpoint);
+    const failed = worker.failed.then((error) => Promise.reject(error));
+    try {
+      const host = await Promise.race([new Host(asleep, options.deadline), failed]);
+      const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine));
+      const guest = new WorkerGuest(await Promise.race([booting, failed]), host, asleep);
+      failed.catch((error: unknown) => guest.fail(error));
+      return guest;
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+  }
+
+  /** Joins the switches of two guests, so that their cards reach each other. */
+  static async join(
+    [a, b]: readonly [WorkerGuest, WorkerGuest],
+    [nameA, nameB]: readonly [string, string],
+    options: LinkOptions,
+  ): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const ends = sharedLink(options, [a.asleep, b.asleep], [port1, port2]);
+    await a.host.addLink(nameB, Comlink.transfer(ends[0], [port1]));
+    await b.host.addLink(nameA, Comlink.transfer(ends[1], [port2]));
+    a.joined.push({ guest: b, name: nameA });
+    b.joined.push({ guest: a, name: nameB });
+  }
+
+  /**
+   * Plugs a card in while the guest runs; when this answers, the guest has an interface for it that is up.
+   * @throws UserError for an address that is none, and when the guest makes no interface of the card
+   */
+  async addCard(options: WorkerCardOptions & { readonly address?: string } = {}): Promise<WorkerCard> {
+    const { address, ...cardOptions } = options;
+    const { host } = this;
+    const up = bringUp(this, address);
+    const slot = await host.plug(cardOptions);
+    const interfaceName = await up(slot);
+    return {
+      slot,
+      interfaceName,
+      address,
+      report: () => host.report(slot),
+      setLink: (isUp) => host.setLink(slot, isUp),
+      unplug: ({ timeoutMs } = {}) => host.unplug(slot, timeoutMs),
+    };
+  }
+
+  /** The worker broke: the others can't learn that from it. */
+  private fail(error: unknown): void {
+    this.console.close(`The guest's worker failed: ${String(error)}`);
+    for (const { guest, name } of this.joined) void guest.host.removeLink(name);
+  }
+
+  /** What passed the links to the other workers. */
+  links(): Promise<({ name: string } & SharedPortCounters)[]> {
+    return this.host.links();
+  }
+}
+
+async function remoteMachine(
+  worker: GuestWorker,
+  host: Comlink.Remote<WorkerHost>,
+  options: MachineOptions,
+): Promise<Machine> {
+  let listeners: readonly ((bytes: Uint8Array) => void)[] = [];
+  const onBytes = (bytes: Uint8Array): void => {
+    for (const listener of listeners) listener(bytes);
+  };
+  await host.create(options, Comlink.proxy(onBytes));
+  let gone: Promise<void> | undefined;
+  const line: SerialLine = {
+    send: (bytes) => void (gone ?? host.send(bytes)),
+    onBytes: (listener) => {
+      listeners = [...listeners, listener];
+      return () => (listeners = listeners.filter((other) => other !== listener));
+    },
+  };
+  const end = async (): Promise<void> => {
+    await Promise.race([host.destroy(), worker.failed]);
+    host[Comlink.releaseProxy]();
+    worker.terminate();
+  };
+  return {
+    line,
+    restore: (state) => host.restore(state),
+    run: () => host.run(),
+    // A guest that has ended stands still already.
+    pause: () => gone ?? host.pause(),
+    save: () => host.save(),
+    destroy: () => (gone ??= end()),
+  };
+}

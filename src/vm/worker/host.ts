@@ -1,0 +1,119 @@
+import * as Comlink from 'comlink';
+import type { V86 } from 'v86';
+
+import { SharedNode, Switch, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
+import {
+  attachVirtioNet,
+  pciBusOf,
+  systemClock,
+  type VirtioNetCard,
+  type VirtioNetOptions,
+} from '../../hosts/v86/index.js';
+import { connect } from '../../net/link/port.js';
+import { createEmulator, type MachineOptions } from '../emulator.js';
+import { localMachine, type Machine } from '../machine.js';
+import { cardReport, type CardReport } from './cardReport.js';
+
+/** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
+export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
+
+/** Links between workers pass each other nothing: every worker has one to every other. */
+const mesh = 'workers';
+
+/** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
+export class WorkerHost {
+  private readonly cards = new Map<number, VirtioNetCard>();
+  private readonly fabric: Switch;
+  private readonly node: SharedNode;
+  private emulator: V86 | undefined;
+  private machine: Machine | undefined;
+
+  /** @param deadline how long a frame may wait for its receiver, in milliseconds */
+  constructor(asleep: SleepWord, deadline?: number) {
+    this.node = new SharedNode(asleep);
+    this.fabric = new Switch({ clock: systemClock, ...(deadline !== undefined && { deadline }) });
+  }
+
+  async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void): Promise<void> {
+    this.emulator = await createEmulator(options);
+    this.machine = localMachine(this.emulator);
+    this.machine.line.onBytes(onBytes);
+    pciBusOf(this.emulator).workBeside(this.node);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.made.line.send(bytes);
+  }
+
+  restore(state: ArrayBuffer): Promise<void> {
+    return this.made.restore(state);
+  }
+
+  run(): Promise<void> {
+    return this.made.run();
+  }
+
+  /** Stands still; frames for it wait as for any guest that takes none. */
+  async pause(): Promise<void> {
+    await this.made.pause();
+    this.node.sleep();
+  }
+
+  async save(): Promise<ArrayBuffer> {
+    const state = await this.made.save();
+    return Comlink.transfer(state, [state]);
+  }
+
+  async destroy(): Promise<void> {
+    this.fabric.close();
+    this.node.close();
+    await this.machine?.destroy();
+  }
+
+  /** Joins this worker's part of the switch to that of another. */
+  addLink(name: string, end: LinkEnd): void {
+    connect(this.node.addPort(name, end), this.fabric.addPort(name, { group: mesh }));
+  }
+
+  /** Ends the link to a worker that failed and can't end it itself. */
+  removeLink(name: string): void {
+    for (const port of this.node.ports.filter((one) => one.name === name)) this.node.removePort(port);
+  }
+
+  /** Plugs a card in, connected to the switch. Answers its slot. */
+  plug(options: WorkerCardOptions): number {
+    if (!this.emulator) throw new Error('The machine is not made yet.');
+    const port = this.fabric.addPort(options.name ?? 'card');
+    const card = attachVirtioNet(this.emulator, { ...options, port });
+    this.cards.set(card.slot, card);
+    return card.slot;
+  }
+
+  async unplug(slot: number, timeoutMs?: number): Promise<void> {
+    await this.card(slot).unplug({ timeoutMs });
+    this.cards.delete(slot);
+  }
+
+  setLink(slot: number, up: boolean): void {
+    this.card(slot).device.setLink(up);
+  }
+
+  report(slot: number): CardReport {
+    return cardReport(this.card(slot));
+  }
+
+  links(): ({ name: string } & SharedPortCounters)[] {
+    return this.node.ports.map(({ name, counters }) => ({ name, ...counters }));
+  }
+
+  private get made(): Machine {
+    if (!this.machine) throw new Error('The machine is not made yet.');
+    return this.machine;
+  }
+
+  private card(slot: number): VirtioNetCard {
+    const card = this.cards.get(slot);
+    if (!card) throw new Error(`There is no card in slot ${slot}.`);
+    return card;
+  }
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { startWorkerGuests, type WorkerCard, type WorkerGuest } from '../../src/vm/index.node.js';
+import { workerScript } from '../support/workerScript.js';
+
+const address = (guest: number): string => `10.0.0.${guest}`;
+
+describe('guests in workers of their own', () => {
+  let guests: WorkerGuest[];
+  let cards: WorkerCard[];
+
+  beforeAll(async () => {
+    const script = await workerScript(new URL('../../src/vm/worker/main.node.ts', import.meta.url), 'guest');
+    guests = await startWorkerGuests({ count: 3, script, deadline: 10_000 });
+    cards = await Promise.all(
+      guests.map((guest, i) =>
+        guest.addCard({ queuePairs: 4, mac: `52:54:00:00:00:0${i + 1}`, address: `${address(i + 1)}/24` }),
+      ),
+    );
+  });
+
+  afterAll(async () => {
+    await Promise.all(guests.map((guest) => guest.stop()));
+  });
+
+  async function output(guest: number, command: string): Promise<string> {
+    const { status, output: text } = await guests[guest - 1].run(command, { timeoutMs: 120_000 });
+    expect(status, text).toBe(0);
+    return text;
+  }
+
+  it('reach each other', async () => {
+    for (const [from, to] of [
+      [1, 2],
+      [2, 3],
+      [3, 1],
+    ]) {
+      expect(await output(from, `ping -c 3 ${address(to)}`)).toContain('3 packets received');
+    }
+  });
+
+  it('send on all pairs, and lose nothing', async () => {
+    await output(1, 'ethtool -L eth0 combined 4');
+    await output(2, 'ethtool -L eth0 combined 4; iperf3 -s -D');
+    const sum = await output(1, `iperf3 -c ${address(2)} -P 8 -n 4M -J`);
+    expect(JSON.parse(sum)).toMatchObject({ end: { sum_received: { bytes: expect.any(Number) as number } } });
+    const reports = await Promise.all(cards.map((card) => card.report()));
+    for (const { lanes, queuePairsInUse, vectors } of reports.slice(0, 2)) {
+      expect(queuePairsInUse).toBe(4);
+      expect(lanes.every(({ rxFrames, txFrames }) => rxFrames > 0 && txFrames > 0)).toBe(true);
+      expect(lanes.map(({ dropped }) => dropped)).toEqual([{}, {}, {}, {}]);
+      expect(vectors.filter(({ use }) => /put/.test(use)).every(({ fired }) => fired > 0)).toBe(true);
+    }
+    const links = (await Promise.all(guests.map((guest) => guest.links()))).flat();
+    expect(links).toHaveLength(6);
+    expect(links.map(({ dropped }) => dropped)).toEqual(links.map(() => ({})));
+    const [there, back] = [links.find(({ name }) => name === 'guest 1'), links.find(({ name }) => name === 'guest 2')];
+    expect(there?.inFrames).toBe(back?.outFrames);
+  });
+
+  it('go on when one of them ends', async () => {
+    await guests[2].stop();
+    expect(await output(1, `ping -c 2 ${address(2)}`)).toContain('2 packets received');
+    const { status } = await guests[0].run(`ping -c 1 -w 3 ${address(3)}`);
+    expect(status).not.toBe(0);
+    expect((await guests[0].links()).map(({ name }) => name)).toEqual(['guest 2']);
+  });
+});
