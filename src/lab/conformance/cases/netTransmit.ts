@@ -216,7 +216,7 @@ async function segments(bench: Bench, driver: NetDriver, size: number): Promise<
     const { gsoType, gsoSize } = frame.offload ?? { gsoType: gso.none, gsoSize: 0 };
     const cut =
       gsoType === gso.none ? (part?.payload.length ?? 0) <= size && part?.checksum === 'right' : gsoSize === size;
-    if (!part || !cut) return undefined;
+    if (!part || !cut || frame.offload?.tunnel) return undefined;
     pieces.push(...part.payload);
   }
   return Uint8Array.from(pieces);
