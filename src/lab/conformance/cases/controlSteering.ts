@@ -1,4 +1,4 @@
-import { commands, until, type NetDriver, type ReceiveQueue } from '../../../driver/index.js';
+import { commands, TimeoutError, until, type NetDriver, type ReceiveQueue } from '../../../driver/index.js';
 import type { Bench } from '../bench.js';
 import { claim, Skipped, type Case } from '../case.js';
 import { packet, pattern } from '../packets.js';
@@ -50,20 +50,26 @@ function pairsOf(driver: NetDriver): number {
   return length;
 }
 
-/** The frames among these that come, in some time, on these queues. */
+/** The frames among these that come on these queues, until `enough` says so or the patience of the machine ends. */
 async function coming(
   bench: Bench,
   receivers: readonly ReceiveQueue[],
   frames: readonly Uint8Array[],
+  enough: (flows: readonly number[]) => boolean,
 ): Promise<{ flow: number; pair: number }[]> {
   const seen: { flow: number; pair: number }[] = [];
-  for (let round = 0; round < 3; round++) {
-    await bench.quiet();
+  const look = async (): Promise<true | undefined> => {
     for (const { frame, pair } of await receiveFrom(receivers)) {
       const flow = frames.findIndex((each) => same(each, frame));
       if (flow >= 0) seen.push({ flow, pair });
     }
-  }
+    return enough(seen.map(({ flow }) => flow)) ? true : undefined;
+  };
+  await until(bench.machine, 'packets', look).catch((error: unknown) => {
+    if (!(error instanceof TimeoutError)) throw error;
+  });
+  await bench.quiet();
+  await look();
   return seen;
 }
 
@@ -137,7 +143,7 @@ export const steeringCases: readonly Case[] = [
       const frames = flows.map((flow) => inFlow(driver, flow));
       await bench.wire.send(...frames);
       const others = driver.receivers.filter(({ pair }) => pair !== away);
-      const came = await coming(bench, others, frames);
+      const came = await coming(bench, others, frames, ({ length }) => length >= frames.length);
       const on = came.length > 0 ? ` on ${came.map(({ pair }) => pair).join(', ')}` : '';
       return claim(
         came.length === frames.length,
@@ -163,7 +169,8 @@ export const steeringCases: readonly Case[] = [
       const receivers: ReceiveQueue[] = [];
       for (let pair = 0; pair < count; pair++) receivers.push(await enableReceiver(driver, pair));
       await bench.wire.send(...kept);
-      const came = await coming(bench, receivers, frames);
+      const isKept = (flow: number): boolean => flow >= lost.length;
+      const came = await coming(bench, receivers, frames, (flows) => flows.filter(isKept).length >= kept.length);
       const late = came.filter(({ flow }) => flow < lost.length).length;
       const seen = `of ${lost.length} packets sent while all queues were reset ${late} came, of ${kept.length} after it`;
       return claim(late === 0 && came.length === kept.length, `${seen} ${came.length - late}`);
