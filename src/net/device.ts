@@ -426,8 +426,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** A queue that was reset may be enabled again, and frames wait; in multiqueue mode they must not (5.1.6.5.6.2). */
   private get mayComeBack(): boolean {
-    const { features } = this.active!;
-    return hasFeature(features, VIRTIO_F_RING_RESET) && !hasFeature(features, anyMultiqueue);
+    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET) && !this.multiqueue.enabled;
   }
 
   private drop(pair: number, reason: DropReason): Sent {

@@ -49,6 +49,11 @@ export class Multiqueue {
     return this.rss ?? this.automatic;
   }
 
+  /** Whether the driver enabled multiqueue: the mode is a table, or more than one pair. */
+  get enabled(): boolean {
+    return this.rss !== undefined || this.automatic.pairs > 1;
+  }
+
   /** Transmit queues in use. */
   get transmitPairs(): number {
     return this.transmit;

@@ -102,8 +102,11 @@ describe('receive steering (5.1.6.5.6)', () => {
     expect([counts[2], counts[0] + counts[1] + counts[3]]).toEqual([16, 1]);
   });
 
-  it('drops a frame while all queues are being reset', () => {
+  it('drops a frame while all queues are being reset, but lets it wait where only one is in use', () => {
     const { driver, wire, card } = newCard(2);
+    driver.pci.resetQueue(0);
+    expect(wire.pass(flowFrame(flow(1)))).toBe(Sent.full);
+    driver.pci.setUpQueue(0, { vector: 1 });
     driver.setPairs(2);
     for (const queue of [0, 2]) driver.pci.resetQueue(queue);
     expect(wire.pass(flowFrame(flow(1)))).toBe(Sent.dropped);
