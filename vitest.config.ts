@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/guest/**', 'test/browser/**', 'test/qemu/**'],
+    exclude: ['test/guest/**', 'test/browser/**', 'test/qemu/**', 'test/ports/**'],
     // No test fails because the machine is busy.
     testTimeout: 60_000,
   },

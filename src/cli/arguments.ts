@@ -12,6 +12,7 @@ export const ranges = {
   queues: { least: 1, most: 256, of: '' },
   /** v86 keeps the initial RAM disk above 64 MiB, and addresses memory with 31 bits. */
   memory: { least: 65, most: 2047, of: ' of MiB' },
+  'snap-length': { least: 14, most: 262144, of: ' of bytes' },
   mtu: { least: 68, most: 65535, of: ' of bytes' },
   timeout: { least: 1, most: 86400, of: ' of seconds' },
   random: { least: 0, most: 1000000, of: '' },
@@ -79,6 +80,12 @@ function isWritable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Reads the value of --capture. @throws UserError when it is empty */
+export function captureFile(text: string): string {
+  if (text !== '') return text;
+  throw new UserError('--capture takes a file, or - for standard output.');
 }
 
 /** Adds a value to those given before. */

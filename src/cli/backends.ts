@@ -6,8 +6,8 @@ export type BackendPort = Port & { counters(): FabricPortCounters };
 
 /** What the cards are connected to. */
 export interface Backend {
-  /** A port for another card. */
-  addPort(name: string): BackendPort;
+  /** A port for another card; its address is for captures. */
+  addPort(name: string, mac?: string): BackendPort;
   close(): void;
 }
 
@@ -19,7 +19,10 @@ export const patience = 10_000;
 
 /** The backends by their names on the command line. */
 export const backends = {
-  switch: (): Backend => new Switch({ clock: systemClock, deadline: patience }),
+  switch: (): Backend => {
+    const fabric = new Switch({ clock: systemClock, deadline: patience });
+    return { addPort: (name) => fabric.addPort(name), close: () => fabric.close() };
+  },
   loopback: (): Backend => ({ addPort: (name) => new Loopback(name), close: () => undefined }),
 } as const satisfies Record<string, () => Backend>;
 

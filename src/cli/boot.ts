@@ -1,4 +1,5 @@
 import { UserError } from '../vm/index.node.js';
+import { captureSummary, endCapture, standardOutput, startCapture, type CaptureSettings } from './capture.js';
 import { runConsole } from './console.js';
 import { faultTables } from './faultList.js';
 import { hotplugSummary, type HotplugReport, type SecondCard } from './hotplug.js';
@@ -21,10 +22,13 @@ export interface BootSettings {
   readonly json: boolean;
   /** Each guest gains a second card before its commands, and loses it after them. */
   readonly hotplug: boolean;
+  /** Where all that passes the guests' ports is written. */
+  readonly capture?: CaptureSettings | undefined;
 }
 
 /** `vmq boot`: starts guests and runs commands in them, or gives a console. Answers the exit status. */
-export async function boot(settings: BootSettings, streams: Streams): Promise<number> {
+export async function boot(settings: BootSettings, allStreams: Streams): Promise<number> {
+  const streams = settings.capture?.file === standardOutput ? withoutOutput(allStreams) : allStreams;
   const interactive = settings.commands.length === 0 && !settings.json;
   if (interactive && !(streams.stdin.isTTY && streams.stdout.isTTY)) {
     throw new UserError("A console needs a terminal, and this is none; give commands with --exec 'shell command'.");
@@ -32,7 +36,11 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
   const progress = createProgress(streams.stderr);
   try {
     return await interruptible(async (signal) => {
-      const network = await Network.start(settings.network, progress, signal);
+      const capture = settings.capture && (await startCapture(settings.capture, allStreams, progress, signal));
+      const network = await Network.start(settings.network, progress, signal, capture).catch(async (error: unknown) => {
+        await capture?.close();
+        throw error;
+      });
       try {
         const { stations } = network;
         const second = await plugSecondCards(settings, network, progress, signal);
@@ -40,12 +48,18 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
         if (interactive) await runConsole(stations, streams, signal);
         const runs = await runCommands(settings, stations, streams, progress, signal);
         const hotplug = second && (await unplug(second, progress));
+        const captureReport = capture && (await endCapture(capture, settings.capture));
+        if (captureReport) progress.done(captureSummary(captureReport));
         progress.stop();
-        if (settings.json) streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug), undefined, 2)}\n`);
-        else streams.stdout.write(`\n${tables(stations).join('\n\n')}\n`);
+        if (settings.json) {
+          streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug, captureReport), undefined, 2)}\n`);
+        } else {
+          streams.stdout.write(`\n${tables(stations).join('\n\n')}\n`);
+        }
         return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
         await network.stop();
+        await capture?.close();
       }
     });
   } finally {
@@ -55,6 +69,11 @@ export async function boot(settings: BootSettings, streams: Streams): Promise<nu
 
 function tables(stations: readonly Station[]): string[] {
   return [laneTable(stations), ...driverTables(stations), ...faultTables(stations)];
+}
+
+/** Everything that is for people goes to standard error, as standard output is taken. */
+function withoutOutput({ stdin, stderr }: Streams): Streams {
+  return { stdin, stdout: stderr, stderr };
 }
 
 async function plugSecondCards(

@@ -44,7 +44,7 @@ export class SecondCard {
       ...options,
       deadline: patience,
       name: `guest ${number}, second card`,
-      mac: `52:54:00:00:01:${number.toString(16).padStart(2, '0')}`,
+      mac: secondMac(station),
       address: `${secondAddress(station)}/24`,
     });
     return new SecondCard(station, second, performance.now() - started);
@@ -65,6 +65,11 @@ export class SecondCard {
 
 function secondAddress({ number }: Station): string {
   return `10.0.1.${number}`;
+}
+
+/** The address of a second card. */
+export function secondMac({ number }: Station): string {
+  return `52:54:00:00:01:${number.toString(16).padStart(2, '0')}`;
 }
 
 /** In one line: "guest 1 gained eth1 in 0.6 s and lost it in 0.4 s". */

@@ -1,15 +1,17 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
+import type { Capture } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/index.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
 import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
 import { injectFaults, type FaultCount, type FaultInjection } from '../lab/faults/index.js';
 import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
 import { startGuests, type CardOptions, type Guest, type StartOptions } from '../vm/index.node.js';
+import { captured } from './capture.js';
 import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
 import type { GuestFault } from './faultOption.js';
 import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
-import { SecondCard } from './hotplug.js';
+import { SecondCard, secondMac } from './hotplug.js';
 import type { Progress } from './progress.js';
 
 export interface NetworkOptions extends Pick<
@@ -108,25 +110,31 @@ export class Network {
     const { queuePairs, mtu, features, transitional } = this.options;
     return Promise.all(
       this.stations.map((station) => {
-        const port = this.backend.addPort(`guest ${station.number}, second card`);
+        const port = this.backend.addPort(`guest ${station.number}, second card`, secondMac(station));
         return SecondCard.plug(station, { port, queuePairs, mtu, features, transitional, signal });
       }),
     );
   }
 
   /**
-   * Starts the guests, plugs in their cards and gives each eth0 its address.
+   * Starts the guests, plugs in their cards and gives each eth0 its address. A capture has all that passes their ports.
    * @throws UserError when what is asked for cannot be booted, or a guest has no driver for its card
    * @throws GuestTimeout, GuestEnded when a guest does not come up
    */
-  static async start(options: NetworkOptions, progress: Progress, signal: AbortSignal): Promise<Network> {
+  static async start(
+    options: NetworkOptions,
+    progress: Progress,
+    signal: AbortSignal,
+    capture?: Capture,
+  ): Promise<Network> {
     const guests = await startGuests({
       ...options,
       count: options.guests,
       signal,
       onProgress: ({ step, fraction }) => progress.step(step, fraction),
     });
-    const backend = backends[options.backend]();
+    const plain = backends[options.backend]();
+    const backend = capture ? captured(plain, capture) : plain;
     const stop = (): Promise<void> => stopAll(guests, backend);
     try {
       progress.step('plugging in the cards');
@@ -161,7 +169,8 @@ async function plugIn(
 ): Promise<Station> {
   const plans = asked.filter((plan) => (plan.guest ?? number) === number);
   let misbehaving: { card: VirtioNetCard; injection: FaultInjection } | undefined;
-  const port = backend.addPort(`guest ${number}`);
+  const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
+  const port = backend.addPort(`guest ${number}`, mac);
   const faults = new FaultLog();
   let checker: DriverChecker | undefined;
   pciBusOf(guest.emulator).onError.on(({ error }) =>
@@ -170,7 +179,7 @@ async function plugIn(
   const options: CardOptions = {
     ...{ port, queuePairs, mtu, features, transitional, signal, deadline: patience },
     name: `guest ${number}`,
-    mac: `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`,
+    mac,
     address: `${address(number)}/24`,
     onAttach: (attached) => {
       if (plans.length > 0) misbehaving = { card: attached, injection: injectFaults(attached, plans, systemClock) };

@@ -4,9 +4,19 @@ import type { Subject } from '../lab/conformance/run.js';
 import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
 import { acceptance, offering, type Acceptance, type Offering } from './acceptance.js';
-import { backendName, collect, guestCommand, mirrorUrl, readableFile, wholeNumber, writableFile } from './arguments.js';
+import {
+  backendName,
+  captureFile,
+  collect,
+  guestCommand,
+  mirrorUrl,
+  readableFile,
+  wholeNumber,
+  writableFile,
+} from './arguments.js';
 import { backends, type BackendName } from './backends.js';
 import { boot, type BootSettings } from './boot.js';
+import { standardOutput } from './capture.js';
 import { compare } from './compare.js';
 import { casesNamed, conform, subjectNamed, subjectsNamed } from './conform.js';
 import { showFaults } from './faultList.js';
@@ -44,6 +54,8 @@ export interface BootOptions extends ImageOptions {
   readonly json?: boolean;
   readonly hotplug?: boolean;
   readonly checkDriver?: boolean;
+  readonly capture?: string;
+  readonly snapLength?: number;
 }
 
 /** The options of `vmq probe`, as Commander answers them. */
@@ -140,6 +152,8 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--hotplug', 'have each guest gain a second card while it runs, and lose it at the end')
     .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
     .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
+    .option('--capture <file>', "write all that passes the guests' ports as pcapng; - is standard output", captureFile)
+    .option('--snap-length <bytes>', 'the most of each frame that is captured', wholeNumber('snap-length'))
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', bootNotes)
@@ -209,12 +223,18 @@ function runConform(options: ConformOptions, streams: Streams): Promise<number> 
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
   const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
-  const { fault: faults } = options;
+  const { fault: faults, capture, snapLength } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
   if (initrd !== undefined && kernel === undefined) {
     throw new UserError('--initrd needs the kernel that it was made for; give that with --kernel.');
+  }
+  if (snapLength !== undefined && capture === undefined) {
+    throw new UserError('--snap-length is for a capture; give its file with --capture.');
+  }
+  if (capture === standardOutput && json) {
+    throw new UserError('--capture - and --json both write to standard output; give --capture a file.');
   }
   if (features && !transitional) checkModern(features);
   if (faults) checkGuests(faults, guests);
@@ -228,6 +248,7 @@ export function bootSettings(options: BootOptions): BootSettings {
     timeoutMs: 1000 * timeout,
     json,
     hotplug,
+    capture: capture === undefined ? undefined : { file: capture, snapLength },
   };
 }
 

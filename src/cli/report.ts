@@ -3,6 +3,7 @@ import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
+import type { CaptureReport } from './capture.js';
 import type { FaultEntry } from './faults.js';
 import type { HotplugReport } from './hotplug.js';
 import { negotiated, type NegotiatedReport } from './negotiated.js';
@@ -19,6 +20,8 @@ export interface Report {
   readonly hotplug?: readonly HotplugReport[] | undefined;
   /** What the driver of each guest did; there only with --check-driver. */
   readonly driver?: readonly GuestDriverReport[] | undefined;
+  /** How much was captured; there only with --capture. */
+  readonly capture?: CaptureReport | undefined;
 }
 
 export interface GuestDriverReport extends DriverReport {
@@ -60,10 +63,15 @@ export interface LaneReport {
   readonly filtered: Partial<Record<FilterReason, number>>;
 }
 
-export function report(stations: readonly Station[], runs: readonly Run[], hotplug?: readonly HotplugReport[]): Report {
+export function report(
+  stations: readonly Station[],
+  runs: readonly Run[],
+  hotplug?: readonly HotplugReport[],
+  capture?: CaptureReport,
+): Report {
   const driver = stations.flatMap(({ number, checker }) => (checker ? [{ guest: number, ...checker.report() }] : []));
   return {
-    ...{ guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug },
+    ...{ guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug, capture },
     driver: driver.length > 0 ? driver : undefined,
   };
 }

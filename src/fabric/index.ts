@@ -2,6 +2,13 @@ export { connect, Sent, type Port } from '../net/link/port.js';
 export { Frame } from '../net/link/frame.js';
 export type { Clock } from '../virtio/clock.js';
 export type { FabricLaneCounters, FabricPortCounters } from './counters.js';
+export {
+  Capture,
+  type CaptureCounters,
+  type CaptureOptions,
+  type CaptureSink,
+  type TapOptions,
+} from './capture/capture.js';
 export { Loopback } from './loopback.js';
 export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
 export { SwitchPort, type SwitchPortOptions } from './switchPort.js';

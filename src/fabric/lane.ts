@@ -23,6 +23,8 @@ export interface LaneOwner {
   delivered(): void;
   /** A frame waits and is due a look when its deadline comes. */
   waiting(): void;
+  /** Where somebody wants to know: a frame on its way out is lost. */
+  readonly onLost?: ((frame: Frame) => void) | undefined;
 }
 
 /** Somebody who was told `full` and keeps frames until it is his turn to send them again. */
@@ -91,7 +93,7 @@ export class Lane {
 
   /** One of several copies of a frame: it is lost where there is no room for it, since its sender can't send it to some. */
   offerCopy(frame: Frame): void {
-    if (this.cutting || this.accept(frame) === Sent.full) this.drop('backlogFull');
+    if (this.cutting || this.accept(frame) === Sent.full) this.lose(frame, 'backlogFull');
   }
 
   /** The receiver has room, or is gone: what waits goes to it, then the senders who wait may send again. */
@@ -119,7 +121,7 @@ export class Lane {
     if (this.running || this.due() > now) return;
     this.stalled = true;
     while (this.due() <= now) {
-      this.drop('deadline');
+      this.lose(this.backlog.head, 'deadline');
       this.backlog.shift();
       this.segmentsTaken = 0;
     }
@@ -148,9 +150,9 @@ export class Lane {
     this.counters.filtered++;
   }
 
-  /** Counts a frame as lost. */
-  drop(reason: DropReason): void {
-    countDrop(this.counters, reason);
+  /** Counts a frame that came in on this lane as lost. */
+  drop(frame: Frame, reason: DropReason): void {
+    countDrop(this.counters, reason, frame);
   }
 
   snapshot(): FabricLaneCounters {
@@ -163,7 +165,7 @@ export class Lane {
       if (sent !== Sent.full) return sent;
     }
     if (this.stalled) {
-      this.drop('deadline');
+      this.lose(frame, 'deadline');
       return Sent.dropped;
     }
     if (!this.backlog.push(frame, this.clock.now())) return Sent.full;
@@ -178,7 +180,7 @@ export class Lane {
     const receiver = this.owner.peer;
     if (!receiver) {
       this.segmentsTaken = 0;
-      this.drop('unconnected');
+      this.lose(frame, 'unconnected');
       return Sent.dropped;
     }
     const whole = this.segmentsTaken === 0 && (neededOffloads(frame) & ~receiver.offloads) === 0;
@@ -199,7 +201,7 @@ export class Lane {
   private deliverSegments(frame: Frame, lane: number, receiver: Port): Sent | undefined {
     const { segments } = this;
     if (!segments.start(frame, receiver.offloads)) {
-      this.drop('badOffload');
+      this.lose(frame, 'badOffload');
       return undefined;
     }
     const before = this.segmentsTaken;
@@ -215,7 +217,10 @@ export class Lane {
       this.segmentsTaken++;
       this.counters.segments++;
       this.owner.delivered();
-      if (sent === Sent.dropped) answer = sent;
+      if (sent === Sent.dropped) {
+        answer = sent;
+        frame.lost = segment.lost;
+      }
     }
     this.cutting = false;
     if (this.segmentsTaken > before) {
@@ -224,6 +229,12 @@ export class Lane {
     }
     if (answer !== Sent.full) this.segmentsTaken = 0;
     return answer;
+  }
+
+  /** A frame on its way out. */
+  private lose(frame: Frame, reason: DropReason): void {
+    this.drop(frame, reason);
+    this.owner.onLost?.(frame);
   }
 
   private drain(): void {

@@ -18,6 +18,7 @@ export class Loopback implements Port, LaneOwner, Sender {
   readonly listening = true;
   readonly offloads = allOffloads;
   peer: Port | undefined;
+  onLost: ((frame: Frame) => void) | undefined;
   private readonly all = new Lanes((index) => new Lane(this, index, standing, limits));
 
   constructor(name = 'loopback') {

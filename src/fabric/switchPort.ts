@@ -19,6 +19,7 @@ export class SwitchPort implements Port, LaneOwner, Sender {
   readonly name: string;
   /** The card. */
   peer: Port | undefined;
+  onLost: ((frame: Frame) => void) | undefined;
   /** The card took frames since its last flush. */
   dirty = false;
   readonly offloads = allOffloads;

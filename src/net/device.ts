@@ -278,9 +278,9 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     // What the guest does not want is not lost, whatever else stands against it.
     if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
     const lost = this.unreceivable(frame);
-    if (lost) return this.drop(pair, lost);
-    if (!receiver) return this.mayComeBack ? Sent.full : this.drop(pair, 'notReady');
-    return this.guard(() => this.reception.receive(frame, pair, receiver)) ?? this.drop(pair, 'fault');
+    if (lost) return this.drop(pair, frame, lost);
+    if (!receiver) return this.mayComeBack ? Sent.full : this.drop(pair, frame, 'notReady');
+    return this.guard(() => this.reception.receive(frame, pair, receiver)) ?? this.drop(pair, frame, 'fault');
   }
 
   flush(): void {
@@ -429,8 +429,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     return hasFeature(this.active!.features, VIRTIO_F_RING_RESET) && !this.multiqueue.enabled;
   }
 
-  private drop(pair: number, reason: DropReason): Sent {
-    countDrop(this.counters[pair], reason);
+  private drop(pair: number, frame: Frame, reason: DropReason): Sent {
+    countDrop(this.counters[pair], reason, frame);
     this.statistics.receive[pair].drops++;
     return Sent.dropped;
   }

@@ -85,7 +85,7 @@ export class ReceiveFilter {
   stops(frame: Frame, counters: LaneCounters): boolean {
     if (frame.length < ethernetHeaderBytes) return false;
     const reason = this.rejects(frame.head());
-    if (reason) countFiltered(counters, reason);
+    if (reason) countFiltered(counters, reason, frame);
     return reason !== undefined;
   }
 

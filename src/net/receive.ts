@@ -48,7 +48,7 @@ export class ReceiveLane {
   receive(frame: Frame): Sent {
     // A smaller frame must not overtake the one that waits.
     if (this.starved) return Sent.full;
-    const room = this.takeBuffers(this.header.bytes.length + frame.length);
+    const room = this.takeBuffers(frame);
     if (room !== Sent.taken) return room;
     const { chains, counters } = this;
     this.header.write(frame, chains.length);
@@ -84,8 +84,9 @@ export class ReceiveLane {
     return true;
   }
 
-  /** Takes buffers of at least `bytes` in all; on any other answer than `taken` none is. */
-  private takeBuffers(bytes: number): Sent {
+  /** Takes buffers for the frame and its header; on any other answer than `taken` none is. */
+  private takeBuffers(frame: Frame): Sent {
+    const bytes = this.header.bytes.length + frame.length;
     let room = 0;
     while (room < bytes) {
       const chain = this.queue.next();
@@ -100,7 +101,7 @@ export class ReceiveLane {
       room += chain.writableLength;
       const fits = this.mergeable && this.chains.length < this.queue.size;
       if (room < bytes && !fits) {
-        countDrop(this.counters, 'noBufferFits');
+        countDrop(this.counters, 'noBufferFits', frame);
         this.statistics.overrun();
         return this.giveUp(Sent.dropped);
       }

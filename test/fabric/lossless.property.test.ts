@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Switch } from '../../src/fabric/index.js';
+import { Capture, Switch, type Port } from '../../src/fabric/index.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { broadcast, bytesOf, longFrame, sequenceOf, stationFrom, stationTo, TestCard } from './card.js';
+import { TestSink } from './sinks.js';
 import { expectBalance, totals } from './totals.js';
 
 const stations = 4;
@@ -25,6 +26,17 @@ const flush = fc.record({ kind: fc.constant('flush' as const), from: station });
 
 type Action = typeof send | typeof give | typeof wait | typeof flush extends fc.Arbitrary<infer T> ? T : never;
 
+/** What stands between a card and its port. */
+type Before = (clock: ManualClock) => (port: Port) => Port;
+
+const before: Readonly<Record<string, Before>> = {
+  'connected directly': () => (port) => port,
+  captured: (clock) => {
+    const capture = new Capture(new TestSink(), { clock, bufferBytes: 1 << 19, snapLength: 100 });
+    return (port) => capture.tap(port);
+  },
+};
+
 /** A switch with cards that do what they are told, and a record of all that was ever sent. */
 class World {
   readonly clock = new ManualClock();
@@ -32,9 +44,10 @@ class World {
   readonly cards: TestCard[] = [];
   readonly sent: Uint8Array[] = [];
 
-  constructor(buffers: number) {
+  constructor(buffers: number, before: Before) {
+    const tap = before(this.clock);
     for (let i = 1; i <= stations; i++) {
-      this.cards.push(new TestCard(i, lanes, buffers).plugInto(this.fabric.addPort(`port ${i}`)));
+      this.cards.push(new TestCard(i, lanes, buffers).plugInto(tap(this.fabric.addPort(`port ${i}`))));
     }
   }
 
@@ -95,13 +108,13 @@ class World {
   }
 }
 
-describe('a switch among cards that are full at random', () => {
+describe.each(Object.entries(before))('a switch among cards that are full at random, %s', (_name, link) => {
   it('loses nothing without a reason, keeps the order and its bounds', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 6, arbitrary: send }, give, wait, flush), { maxLength: 150 }),
         (actions) => {
-          const world = new World(0);
+          const world = new World(0, link);
           for (const action of actions) {
             world.do(action);
             world.check();
@@ -121,7 +134,7 @@ describe('a switch among cards that are full at random', () => {
   it('delivers every frame for a known station when no deadline passes', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: send }, give, flush), { maxLength: 150 }), (actions) => {
-        const world = new World(Infinity);
+        const world = new World(Infinity, link);
         for (const card of world.cards) world.do({ kind: 'send', from: card.station, to: unknown, flow: 0, size: 60 });
         for (const card of world.cards) card.buffers.fill(0);
         for (const action of actions) world.do(action);
@@ -141,7 +154,7 @@ describe('a switch among cards that are full at random', () => {
   it('never holds up traffic to a card with buffers', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof({ weight: 9, arbitrary: send }, wait), { maxLength: 100 }), (actions) => {
-        const world = new World(Infinity);
+        const world = new World(Infinity, link);
         for (const card of world.cards) world.do({ kind: 'send', from: card.station, to: unknown, flow: 0, size: 60 });
         const stuck = world.card(1);
         stuck.buffers.fill(0);

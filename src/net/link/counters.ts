@@ -1,3 +1,5 @@
+import type { Frame } from './frame.js';
+
 /** Why a frame was dropped. A frame that is not delivered is counted under exactly one of these. */
 export const dropReasons = {
   /** The card is not connected to anything. */
@@ -52,10 +54,18 @@ export function newLaneCounters(): LaneCounters {
   return { rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0, dropped: {}, filtered: {} };
 }
 
-export function countDrop(counters: { dropped: Partial<Record<DropReason, number>> }, reason: DropReason): void {
+/** Counts a frame as lost. Where it is at hand, the reason is noted on it, for captures. */
+export function countDrop(
+  counters: { dropped: Partial<Record<DropReason, number>> },
+  reason: DropReason,
+  frame?: Frame,
+): void {
+  if (frame) frame.lost = reason;
   counters.dropped[reason] = (counters.dropped[reason] ?? 0) + 1;
 }
 
-export function countFiltered(counters: LaneCounters, reason: FilterReason): void {
+/** Counts a frame as one that the guest does not want, and notes that on it. */
+export function countFiltered(counters: LaneCounters, reason: FilterReason, frame: Frame): void {
+  frame.lost = reason;
   counters.filtered[reason] = (counters.filtered[reason] ?? 0) + 1;
 }

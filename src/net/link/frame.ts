@@ -1,4 +1,5 @@
 import { fold, sumBytes, swapIf } from './checksum.js';
+import type { DropReason, FilterReason } from './counters.js';
 
 /** Kinds of segmentation a frame may ask for (virtio 5.1.6.2, `gso_type`). */
 export const gsoType = { none: 0, tcp4: 1, udp: 3, tcp6: 4, udpL4: 5 } as const;
@@ -41,6 +42,8 @@ export class Frame {
   hashReport = 0;
   /** By whose settings it was hashed; undefined while nobody has asked. */
   hashedBy: object | undefined;
+  /** Why it was not delivered, as whoever counted that noted it. */
+  lost: DropReason | FilterReason | undefined;
 
   private count = 0;
   private readonly bytes: Uint8Array[] = [];
@@ -64,6 +67,7 @@ export class Frame {
     this.headerLength = 0;
     this.flow = -1;
     this.hashedBy = undefined;
+    this.lost = undefined;
     this.count = 0;
     this.first = undefined;
     return this;

@@ -42,6 +42,8 @@ export interface Port {
    * newer. The call may come while a frame is being sent.
    */
   room(): void;
+  /** Where somebody set it: told of each frame that was to leave by this port and is lost; `frame.lost` says why. */
+  onLost?: ((frame: Frame) => void) | undefined;
   /** Called by `connect` and `disconnect`. */
   attach(peer: Port | undefined): void;
 }

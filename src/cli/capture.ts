@@ -1,0 +1,89 @@
+import { Capture, type CaptureCounters, type CaptureSink } from '../fabric/index.js';
+import { openCaptureFile, openCaptureOutput } from '../fabric/index.node.js';
+import { systemClock } from '../hosts/v86/clock.js';
+import { UserError } from '../vm/index.node.js';
+import type { Backend } from './backends.js';
+import type { Progress } from './progress.js';
+import type { Streams } from './streams.js';
+import { packageVersion } from './version.js';
+
+/** What `vmq boot --capture` asks for. */
+export interface CaptureSettings {
+  /** A path, or `standardOutput`. */
+  readonly file: string;
+  /** The most bytes of each frame that are kept; all when left out. */
+  readonly snapLength?: number | undefined;
+}
+
+/** What `vmq boot --capture --json` tells of the capture. */
+export interface CaptureReport {
+  readonly file: string;
+  readonly ports: readonly CaptureCounters[];
+  /** Why it ended early. */
+  readonly failure?: string | undefined;
+}
+
+export const standardOutput = '-';
+
+/** Begins a capture. @throws UserError where it can't be written */
+export async function startCapture(
+  { file, snapLength }: CaptureSettings,
+  streams: Streams,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Capture> {
+  const sink = file === standardOutput ? await openOutput(streams) : await openFile(file, progress, signal);
+  return new Capture(sink, { clock: systemClock, snapLength, application: `virtio-mq ${packageVersion()}` });
+}
+
+async function openOutput({ stdout }: Streams): Promise<CaptureSink> {
+  if (!stdout.isTTY) return openCaptureOutput(stdout);
+  throw new UserError("'--capture -' writes to standard output, which is a terminal; a file or a pipe would do.");
+}
+
+async function openFile(file: string, progress: Progress, signal: AbortSignal): Promise<CaptureSink> {
+  const onWait = (): void => progress.step(`waiting for somebody to read ${file}`);
+  try {
+    return await openCaptureFile(file, { signal, onWait });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UserError(
+      `--capture takes a file that can be written; '${file}' is not one: ${reasons[code] ?? message}.`,
+    );
+  }
+}
+
+const reasons: Readonly<Record<string, string | undefined>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'there is no such folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'that is not allowed',
+  EROFS: 'nothing can be written there',
+};
+
+/** A backend whose ports are captured. */
+export function captured(backend: Backend, capture: Capture): Backend {
+  return {
+    addPort(name, mac) {
+      const port = backend.addPort(name);
+      return Object.assign(capture.tap(port, { mac }), { counters: () => port.counters() });
+    },
+    close: () => backend.close(),
+  };
+}
+
+/** Ends a capture, and says how much of it there is. */
+export async function endCapture(capture: Capture, { file }: CaptureSettings): Promise<CaptureReport> {
+  await capture.close();
+  return { file, ports: capture.counters(), failure: capture.failure?.message };
+}
+
+/** In one line: "captured 120 frames in a.pcapng; 3 more could not be written in time". */
+export function captureSummary({ file, ports, failure }: CaptureReport): string {
+  const sum = (what: 'written' | 'missed'): number => ports.reduce((all, port) => all + port[what], 0);
+  const where = file === standardOutput ? 'on standard output' : `in ${file}`;
+  const ended = failure === undefined ? '' : `; the capture ended early: ${failure}`;
+  const missed = sum('missed') === 0 ? '' : `; ${sum('missed')} more could not be written in time`;
+  return `captured ${sum('written')} frames ${where}${missed}${ended}`;
+}

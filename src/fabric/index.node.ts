@@ -1,0 +1,1 @@
+export { openCaptureFile, openCaptureOutput, type OpenCaptureOptions } from './capture/captureFile.node.js';
