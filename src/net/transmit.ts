@@ -115,9 +115,9 @@ export class TransmitLane {
     this.roomCame = true;
   }
 
-  /** Drops what was first sent at `limit` or before. */
-  expire(limit: number): void {
-    while ((this.waitingSince ?? Infinity) <= limit) this.finish(this.held.shift()!.chain, 'deadline');
+  /** Drops what waits since a time that is too long ago. */
+  expire(tooLong: (since: number) => boolean): void {
+    while (tooLong(this.waitingSince ?? Infinity)) this.finish(this.held.shift()!.chain, 'deadline');
   }
 
   /** Drops what is held without giving the buffers back: the driver is gone. */
