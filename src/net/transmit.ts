@@ -96,11 +96,16 @@ export class TransmitLane {
     this.roomCame = true;
   }
 
-  /** Sends what the driver made available. @throws DriverFault */
-  transmit(now: number): void {
+  get holds(): boolean {
+    return this.held.length > 0;
+  }
+
+  /** Sends what is held, and then, unless it may not take more, what the driver made available. @throws DriverFault */
+  transmit(now: number, taking = true): void {
     if (this.stalled) return;
     for (;;) {
       this.retry(now);
+      if (!taking) return;
       const chain = this.queue.next();
       if (chain) {
         if (!this.send(chain, false)) this.held.push({ chain, since: now });
