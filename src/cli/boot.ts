@@ -52,7 +52,9 @@ export async function boot(settings: BootSettings, allStreams: Streams): Promise
         if (captureReport) progress.done(captureSummary(captureReport));
         progress.stop();
         if (settings.json) {
-          streams.stdout.write(`${JSON.stringify(report(stations, runs, hotplug, captureReport), undefined, 2)}\n`);
+          const ports = network.ports.map((port) => port.counters());
+          const document = report(stations, runs, hotplug, captureReport, ports);
+          streams.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
         } else {
           streams.stdout.write(`\n${tables(stations).join('\n\n')}\n`);
         }

@@ -1,5 +1,5 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
-import type { Capture } from '../fabric/index.js';
+import { connect, type Capture } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/index.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
 import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
@@ -12,6 +12,7 @@ import type { GuestFault } from './faultOption.js';
 import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
 import { SecondCard, secondMac } from './hotplug.js';
+import { openPorts, type OuterPort, type PortWish } from './ports.js';
 import type { Progress } from './progress.js';
 
 export interface NetworkOptions extends Pick<
@@ -22,7 +23,10 @@ export interface NetworkOptions extends Pick<
   /** Queue pairs of each card. */
   readonly queuePairs: number;
   readonly backend: BackendName;
+  /** Where it is left out, the least of the outer ports, if there are any. */
   readonly mtu?: number | undefined;
+  /** The ways out of the process that the switch has. */
+  readonly ports?: readonly PortWish[] | undefined;
   /** Features that the cards offer (true), or don't (false), other than by default. */
   readonly features?: NetFeatureWishes | undefined;
   /** Cards have a legacy interface too. */
@@ -86,6 +90,8 @@ export class Station {
 /** Guests with one card each, all connected by the same backend. */
 export class Network {
   readonly stations: readonly Station[];
+  /** The ways out of the process. */
+  readonly ports: readonly OuterPort[];
   /** Stops all guests at once. */
   readonly stop: () => Promise<void>;
 
@@ -95,11 +101,13 @@ export class Network {
 
   private constructor(
     stations: readonly Station[],
+    ports: readonly OuterPort[],
     backend: Backend,
     options: NetworkOptions,
     stop: () => Promise<void>,
   ) {
     this.stations = stations;
+    this.ports = ports;
     this.backend = backend;
     this.options = options;
     this.stop = stop;
@@ -122,26 +130,30 @@ export class Network {
    * @throws GuestTimeout, GuestEnded when a guest does not come up
    */
   static async start(
-    options: NetworkOptions,
+    asked: NetworkOptions,
     progress: Progress,
     signal: AbortSignal,
     capture?: Capture,
   ): Promise<Network> {
-    const guests = await startGuests({
-      ...options,
-      count: options.guests,
-      signal,
-      onProgress: ({ step, fraction }) => progress.step(step, fraction),
-    });
+    const ports = await openPorts(asked.ports ?? []);
+    const options = { ...asked, mtu: asked.mtu ?? leastMtu(ports) };
+    let guests: readonly Guest[] = [];
     const plain = backends[options.backend]();
     const backend = capture ? captured(plain, capture) : plain;
-    const stop = (): Promise<void> => stopAll(guests, backend);
+    const stop = (): Promise<void> => stopAll(guests, backend, ports);
     try {
+      guests = await startGuests({
+        ...options,
+        count: options.guests,
+        signal,
+        onProgress: ({ step, fraction }) => progress.step(step, fraction),
+      });
       progress.step('plugging in the cards');
       const stations = await Promise.all(
         guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
       );
-      return new Network(stations, backend, options, stop);
+      for (const port of ports) connect(backend.addPort(port.name), port);
+      return new Network(stations, ports, backend, options, stop);
     } catch (error) {
       await stop();
       throw error;
@@ -149,9 +161,16 @@ export class Network {
   }
 }
 
-async function stopAll(guests: readonly Guest[], backend: Backend): Promise<void> {
+async function stopAll(guests: readonly Guest[], backend: Backend, ports: readonly OuterPort[]): Promise<void> {
   backend.close();
+  await Promise.all(ports.map((port) => port.close()));
   await Promise.all(guests.map((guest) => guest.stop()));
+}
+
+/** The largest packet that all ports carry; undefined where they carry any. */
+function leastMtu(ports: readonly OuterPort[]): number | undefined {
+  const least = Math.min(...ports.map(({ mtu = Infinity }) => mtu));
+  return least === Infinity ? undefined : least;
 }
 
 function address(number: number): string {

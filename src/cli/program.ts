@@ -24,6 +24,7 @@ import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
+import { portHelp, portWish, type PortWish } from './ports.js';
 import { probe } from './probe.js';
 import type { Streams } from './streams.js';
 import { tour } from './tour.js';
@@ -54,6 +55,7 @@ export interface BootOptions extends ImageOptions {
   readonly json?: boolean;
   readonly hotplug?: boolean;
   readonly checkDriver?: boolean;
+  readonly port?: readonly PortWish[];
   readonly capture?: string;
   readonly snapLength?: number;
 }
@@ -89,6 +91,10 @@ Guests have eth0 at 10.0.0.1, 10.0.0.2, … and an iperf3 server each.
 'vmq boot --help' shows all options.`;
 
 const bootNotes = `
+Ways out of the network, to other machines and programs:
+${portHelp}
+Where there is no --mtu, cards tell their drivers of the least that these carry.
+
 A command of --exec runs in guest 1, or in guest N with N: before it; they run
 one after the other. Without --exec the terminal is a console of the guests.
 With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
@@ -152,6 +158,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--hotplug', 'have each guest gain a second card while it runs, and lose it at the end')
     .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
     .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
+    .option('--port <kind:address>', 'a way out of the network, as below; may be given more than once', portWish)
     .option('--capture <file>', "write all that passes the guests' ports as pcapng; - is standard output", captureFile)
     .option('--snap-length <bytes>', 'the most of each frame that is captured', wholeNumber('snap-length'))
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
@@ -223,7 +230,7 @@ function runConform(options: ConformOptions, streams: Streams): Promise<number> 
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
   const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
-  const { fault: faults, capture, snapLength } = options;
+  const { fault: faults, port: ports, capture, snapLength } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -236,11 +243,12 @@ export function bootSettings(options: BootOptions): BootSettings {
   if (capture === standardOutput && json) {
     throw new UserError('--capture - and --json both write to standard output; give --capture a file.');
   }
+  if (ports && backend !== 'switch') throw new UserError(`--port needs the switch; leave out --backend ${backend}.`);
   if (features && !transitional) checkModern(features);
   if (faults) checkGuests(faults, guests);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, ports },
       ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },

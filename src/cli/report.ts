@@ -1,6 +1,7 @@
 import { featureNames } from '../virtio/features.js';
 import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
+import type { FabricPortCounters } from '../fabric/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { CaptureReport } from './capture.js';
@@ -20,6 +21,8 @@ export interface Report {
   readonly hotplug?: readonly HotplugReport[] | undefined;
   /** What the driver of each guest did; there only with --check-driver. */
   readonly driver?: readonly GuestDriverReport[] | undefined;
+  /** What passed the ways out, in the order of the options; there only with --port. */
+  readonly ports?: readonly FabricPortCounters[] | undefined;
   /** How much was captured; there only with --capture. */
   readonly capture?: CaptureReport | undefined;
 }
@@ -68,11 +71,13 @@ export function report(
   runs: readonly Run[],
   hotplug?: readonly HotplugReport[],
   capture?: CaptureReport,
+  ports: readonly FabricPortCounters[] = [],
 ): Report {
   const driver = stations.flatMap(({ number, checker }) => (checker ? [{ guest: number, ...checker.report() }] : []));
   return {
     ...{ guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug, capture },
     driver: driver.length > 0 ? driver : undefined,
+    ports: ports.length > 0 ? ports : undefined,
   };
 }
 

@@ -9,6 +9,15 @@ export {
   type CaptureSink,
   type TapOptions,
 } from './capture/capture.js';
+export { PortError } from './portError.js';
+export {
+  VxlanPort,
+  type DatagramReceiver,
+  type Datagrams,
+  type Endpoint,
+  type VxlanCounters,
+  type VxlanOptions,
+} from './vxlan.js';
 export { Loopback } from './loopback.js';
 export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
 export { SwitchPort, type SwitchPortOptions } from './switchPort.js';

@@ -142,6 +142,11 @@ export class Lane {
     this.counters.inBytes += frame.length;
   }
 
+  /** Counts that the sender was told `full` by the port itself. */
+  countFull(): void {
+    this.counters.toldFull++;
+  }
+
   countFloodCopies(copies: number): void {
     this.counters.floodCopies += copies;
   }
@@ -150,8 +155,8 @@ export class Lane {
     this.counters.filtered++;
   }
 
-  /** Counts a frame that came in on this lane as lost. */
-  drop(frame: Frame, reason: DropReason): void {
+  /** Counts a frame of this lane as lost; undefined where it is not at hand any more. */
+  drop(frame: Frame | undefined, reason: DropReason): void {
     countDrop(this.counters, reason, frame);
   }
 

@@ -109,11 +109,6 @@ export class NotificationCoalescing {
     this.tell(queue);
   }
 
-  /** The same for all queues. */
-  tellAll(): void {
-    for (const queue of [...this.waiting.keys()]) this.tellNow(queue);
-  }
-
   save(): CoalescingState {
     const now = this.clock.now();
     const waiting = Array.from(this.waiting, ([queue, { packets, since }]) => ({

@@ -20,8 +20,7 @@ export class HoldDeadline {
     let since = Infinity;
     for (const lane of this.lanes) since = Math.min(since, lane?.waitingSince ?? Infinity);
     if (since === Infinity) return;
-    // Whole milliseconds: what rounding leaves of one would be waited for again and again.
-    const left = Math.ceil(since + this.milliseconds - this.clock.now());
+    const left = since + this.milliseconds - this.clock.now();
     this.cancel = this.clock.after(Math.max(0, left), () => {
       this.cancel = undefined;
       expired();
@@ -30,8 +29,8 @@ export class HoldDeadline {
 
   /** Drops the packets that have reached it. */
   expire(): void {
-    const now = this.clock.now();
-    for (const lane of this.lanes) lane?.expire((since) => since + this.milliseconds <= now);
+    const limit = this.clock.now() - this.milliseconds;
+    for (const lane of this.lanes) lane?.expire(limit);
   }
 
   stop(): void {

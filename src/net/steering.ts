@@ -1,4 +1,4 @@
-import { flowHash } from './flow.js';
+import { flowHash } from './link/flow.js';
 import type { Frame } from './link/frame.js';
 
 /** Chooses the pair on which a frame is received. */

@@ -27,8 +27,6 @@ export interface CommonConfigEvents {
   /** The driver resets this queue; its registers are as after a reset when that is done. */
   queueReset(index: number): void;
   violation(fault: DriverFault): void;
-  /** The driver is about to read the device status. */
-  statusRead(): void;
 }
 
 export interface CommonConfigState {
@@ -131,10 +129,7 @@ export class CommonConfig {
         offset: 20,
         width: 1,
         mask: 0xff,
-        read: () => {
-          this.events.statusRead();
-          return negotiation.status;
-        },
+        read: () => negotiation.status,
         write: (value) => negotiation.writeStatus(value),
       },
       { name: 'configGeneration', offset: 21, width: 1, read: () => this.generation },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { flowHash } from '../../src/net/flow.js';
+import { flowHash } from '../../src/net/link/flow.js';
 import { flowFrame, plainFrame, reversed, type Flow } from '../support/frames.js';
 import { frameOf } from '../support/wire.js';
 

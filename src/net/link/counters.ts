@@ -24,6 +24,12 @@ export const dropReasons = {
   backlogFull: 'the backlog of the receiver is full',
   /** The queue was reset or its driver went away while the frame waited. */
   reset: 'the device was reset while the frame waited',
+  /** What came in a tunnel has not the tunnel's header. */
+  malformed: 'the header of the tunnel is missing or wrong',
+  /** What came in a tunnel belongs to another of its networks. */
+  otherNetwork: 'it is of another network',
+  /** The system could not carry it on. */
+  network: 'the system could not send or receive it',
   /** The receiver or the sender needs a reset after its driver broke a rule. */
   fault: 'the driver broke a rule',
 } as const;

@@ -1,7 +1,7 @@
-import { etherType, typeOffset } from './link/ethernet.js';
-import type { Frame } from './link/frame.js';
-import { protocol } from './link/ipHeader.js';
-import { read16, read32 } from './link/words.js';
+import { etherType, typeOffset } from './ethernet.js';
+import type { Frame } from './frame.js';
+import { protocol } from './ipHeader.js';
+import { read16, read32 } from './words.js';
 
 /**
  * A number that is the same for both directions of a flow: from addresses, protocol and ports of IPv4 and IPv6, from

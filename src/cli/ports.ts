@@ -1,0 +1,83 @@
+import type { FabricPortCounters, Port } from '../fabric/index.js';
+import { openVxlan, PortError } from '../fabric/index.node.js';
+import { systemClock } from '../hosts/v86/clock.js';
+import { UserError } from '../vm/index.node.js';
+import { fields } from './fields.js';
+
+/** A way out of the process, which a port of the switch is connected to. */
+export interface OuterPort extends Port {
+  counters(): FabricPortCounters;
+  close(): Promise<void>;
+  /** The largest packet that it carries, in bytes; undefined where it carries all. */
+  readonly mtu?: number;
+}
+
+/** What a --port asks for. @throws UserError when it can't be opened like that */
+export type PortWish = () => Promise<OuterPort>;
+
+interface PortKind {
+  /** In one line, for the help. */
+  readonly help: string;
+  readonly example: string;
+  /** Reads what stands behind the kind. @throws UserError when it makes no sense */
+  readonly parse: (address: string) => PortWish;
+}
+
+const clock = systemClock;
+
+/** What --port can open, by the word before the colon. */
+const kinds: Readonly<Record<string, PortKind>> = {
+  vxlan: {
+    help: 'a VXLAN network over UDP; peer= is repeatable, local=, port= and mtu= are optional',
+    example: 'vxlan:vni=42,peer=10.1.0.2,local=10.1.0.1,port=4789',
+    parse: fields(
+      { vni: 'number', peer: 'list', local: 'text', port: 'number', mtu: 'number' },
+      ['vni', 'peer'],
+      (read) => openVxlan({ clock, ...read, vni: read.vni!, peers: read.peer! }),
+    ),
+  },
+};
+
+/** The lines of the help that tell of each kind. */
+export const portHelp = Object.values(kinds)
+  .map(({ help, example }) => `  ${example}\n      ${help}`)
+  .join('\n');
+
+/** Reads a value of --port, and adds it to those before. @throws UserError when it makes no sense */
+export function portWish(text: string, before: readonly PortWish[] = []): readonly PortWish[] {
+  const colon = text.indexOf(':');
+  const word = text.slice(0, Math.max(0, colon));
+  const kind = Object.hasOwn(kinds, word) ? kinds[word] : undefined;
+  if (!kind) {
+    const examples = Object.values(kinds).map(({ example }) => example);
+    throw new UserError(`--port takes a kind and an address, such as ${examples.join(' or ')}; '${text}' is neither.`);
+  }
+  const wish = named(text, () => kind.parse(text.slice(colon + 1)));
+  return [...before, () => named(text, wish)];
+}
+
+/** Opens all of them; where one can't be opened, none is left open. @throws UserError */
+export async function openPorts(wishes: readonly PortWish[]): Promise<OuterPort[]> {
+  const ports: OuterPort[] = [];
+  try {
+    for (const wish of wishes) ports.push(await wish());
+    return ports;
+  } catch (error) {
+    await Promise.all(ports.map((port) => port.close()));
+    throw error;
+  }
+}
+
+/** Says of what goes wrong which --port it is about. */
+function named<T>(text: string, work: () => T): T {
+  const fail = (error: unknown): never => {
+    if (error instanceof PortError) throw new UserError(`--port '${text}': ${error.message}`);
+    throw error;
+  };
+  try {
+    const result = work();
+    return result instanceof Promise ? (result.catch(fail) as T) : result;
+  } catch (error) {
+    return fail(error);
+  }
+}
