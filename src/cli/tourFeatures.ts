@@ -53,5 +53,6 @@ export const featureMeanings: Readonly<Record<NetFeatureName, string>> = {
   VIRTIO_F_NOTIFICATION_DATA: 'the driver tells with a notification how far it has filled the ring',
   VIRTIO_F_NOTIF_CONFIG_DATA: 'the device says what a queue is called in notifications',
   VIRTIO_F_RING_RESET: 'a queue can be reset, and resized, alone',
+  VIRTIO_F_SUSPEND: 'the card can stand still and go on',
   VIRTIO_F_ORDER_PLATFORM: "memory accesses are ordered by the platform's rules",
 };

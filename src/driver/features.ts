@@ -87,7 +87,6 @@ export const knownFeatures = Object.entries(featureBits)
         'VIRTIO_F_ORDER_PLATFORM',
         'VIRTIO_F_SR_IOV',
         'VIRTIO_F_ADMIN_VQ',
-        'VIRTIO_F_SUSPEND',
         'VIRTIO_NET_F_HASH_TUNNEL',
         'VIRTIO_NET_F_RSC_EXT',
         'VIRTIO_NET_F_STANDBY',

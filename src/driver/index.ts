@@ -14,7 +14,7 @@
  * - `ModernTransport` (modern.ts), `LegacyTransport` (legacy.ts): the registers, `get` and `set` by name, and behind the
  *   interface `Transport` the steps that both have.
  *   `openModern`, `openLegacy`, `openTransport` (open.ts) find the card, place its BARs and make the transport.
- * - `reset`, `addStatus`, `negotiate`, `setUpQueue` (initialise.ts): the steps of virtio 3.1.1, each to be called alone.
+ * - `reset`, `addStatus`, `negotiate`, `setUpQueue`, `suspend`, `resume` (initialise.ts): the steps of virtio 3.1.1, each to be called alone.
  *   Nothing holds you to their order: to break a rule, write the registers with `set`, or the ring's memory.
  * - `SplitRing`, `PackedRing` behind `DriverRing` (ring.ts): `add` (direct or indirect), `publish`, `collect`,
  *   `wantInterrupts`; `writeDescriptor` and the areas' addresses to do it wrongly. `Queue` adds `kick` and `notify`.
@@ -35,7 +35,7 @@
  */
 export { UnexpectedCard } from './errors.js';
 export * from './features.js';
-export { addStatus, negotiate, reset, setUpQueue, type QueueOptions } from './initialise.js';
+export { addStatus, negotiate, reset, resume, setUpQueue, suspend, type QueueOptions } from './initialise.js';
 export { LegacyTransport, legacyField, type LegacyField } from './legacy.js';
 export { DeviceError, TimeoutError, until, type Machine, type Range, type Width } from './machine.js';
 export { DriverMemory, type Address } from './memory.js';

@@ -36,6 +36,25 @@ export async function negotiate(transport: Transport, choose: (offered: bigint) 
   return accepted;
 }
 
+/**
+ * Has the device stand still (virtio 1.4, 3.4) and waits until it does. Until `resume` nothing is made available, and nobody
+ * notified; needs VIRTIO_F_SUSPEND.
+ */
+export async function suspend(transport: Transport): Promise<void> {
+  await addStatus(transport, status.suspend);
+  await until(transport.card.machine, 'suspended device', async () => {
+    return ((await transport.readStatus()) & (status.suspend | status.driverOk)) === status.suspend ? true : undefined;
+  });
+}
+
+/** Has a suspended device go on, and waits until it does. */
+export async function resume(transport: Transport): Promise<void> {
+  await addStatus(transport, status.driverOk);
+  await until(transport.card.machine, 'device that goes on', async () => {
+    return ((await transport.readStatus()) & (status.suspend | status.driverOk)) === status.driverOk ? true : undefined;
+  });
+}
+
 export interface QueueOptions {
   /** Entries; the most that the device allows when left out. A legacy device allows no other number. */
   readonly size?: number;

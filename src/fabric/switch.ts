@@ -168,7 +168,9 @@ export class Switch {
     for (const port of this.ports) for (const lane of port.used) lane.expire(now);
     let next = Infinity;
     for (const port of this.ports) for (const lane of port.used) next = Math.min(next, lane.due());
-    this.cancelWatch = next === Infinity ? undefined : this.clock.after(Math.max(0, next - now), () => this.expire());
+    // Whole milliseconds: what rounding leaves of one would be waited for again and again.
+    const left = Math.ceil(Math.max(0, next - now));
+    this.cancelWatch = next === Infinity ? undefined : this.clock.after(left, () => this.expire());
     this.flush();
   }
 }

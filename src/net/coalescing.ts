@@ -109,6 +109,11 @@ export class NotificationCoalescing {
     this.tell(queue);
   }
 
+  /** The same for all queues. */
+  tellAll(): void {
+    for (const queue of [...this.waiting.keys()]) this.tellNow(queue);
+  }
+
   save(): CoalescingState {
     const now = this.clock.now();
     const waiting = Array.from(this.waiting, ([queue, { packets, since }]) => ({

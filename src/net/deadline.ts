@@ -20,7 +20,8 @@ export class HoldDeadline {
     let since = Infinity;
     for (const lane of this.lanes) since = Math.min(since, lane?.waitingSince ?? Infinity);
     if (since === Infinity) return;
-    const left = since + this.milliseconds - this.clock.now();
+    // Whole milliseconds: what rounding leaves of one would be waited for again and again.
+    const left = Math.ceil(since + this.milliseconds - this.clock.now());
     this.cancel = this.clock.after(Math.max(0, left), () => {
       this.cancel = undefined;
       expired();
@@ -29,8 +30,8 @@ export class HoldDeadline {
 
   /** Drops the packets that have reached it. */
   expire(): void {
-    const limit = this.clock.now() - this.milliseconds;
-    for (const lane of this.lanes) lane?.expire(limit);
+    const now = this.clock.now();
+    for (const lane of this.lanes) lane?.expire((since) => since + this.milliseconds <= now);
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import type { Clock } from '../virtio/clock.js';
 import type { Activation, ActiveQueue, VirtioDevice } from '../virtio/device.js';
-import { hasFeature, VIRTIO_F_RING_RESET, type Features } from '../virtio/features.js';
+import { hasFeature, type Features } from '../virtio/features.js';
 import { asFault, DriverFault } from '../virtio/rules.js';
 import type { AccessWidth } from '../virtio/registers.js';
 import { Signal } from '../virtio/signal.js';
@@ -9,27 +9,21 @@ import { NetConfig } from './config.js';
 import { ControlQueue } from './control/queue.js';
 import { countDrop, newLaneCounters, type DropReason, type LaneCounters } from './link/counters.js';
 import { ReceiveFilter } from './filter.js';
-import {
-  anyMultiqueue,
-  netFeatures,
-  VIRTIO_NET_F_CTRL_MAC_ADDR,
-  VIRTIO_NET_F_MRG_RXBUF,
-  VIRTIO_NET_F_MTU,
-} from './features.js';
+import { anyMultiqueue, netFeatures, VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_MRG_RXBUF } from './features.js';
 import { GuestOffloads } from './guestOffloads.js';
 import { PacketHeader } from './header.js';
-import { ethernetHeaderBytes, type Frame } from './link/frame.js';
-import { neededOffloads } from './link/offloads.js';
-import { wirePayload } from './link/transport.js';
+import type { Frame } from './link/frame.js';
 import { formatMac } from './mac.js';
 import { Multiqueue } from './multiqueue.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { Sent, type Port } from './link/port.js';
 import { controlQueueIndex, queueCount } from './queues.js';
 import { ReceiveLane } from './receive.js';
+import { mayComeBack, unreceivable } from './receivable.js';
 import { Reception } from './reception.js';
 import { copyCounters, readNetState, stateVersion, type NetDeviceState } from './state.js';
 import { DeviceStatistics } from './statistics.js';
+import { Suspension } from './suspension.js';
 import { Transmission } from './transmission.js';
 import { TransmitLane, type TransmitCard } from './transmit.js';
 
@@ -66,6 +60,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private failed = false;
   private readonly reception: Reception;
   private readonly transmission: Transmission;
+  private readonly suspension: Suspension;
   private control: ControlQueue | undefined;
   private header: PacketHeader | undefined;
 
@@ -86,6 +81,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     });
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
     this.reception = new Reception(queuePairs, this.coalescing);
+    this.suspension = new Suspension(this.transmission, this.reception, this.coalescing);
     this.multiqueue = new Multiqueue({
       count: queuePairs,
       canReceive: (pair) => this.reception.lanes[pair] !== undefined,
@@ -116,7 +112,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   get listening(): boolean {
-    return this.active !== undefined && !this.failed && this.config.linkUp;
+    return this.active !== undefined && !this.failed && !this.suspension.on && this.config.linkUp;
   }
 
   get linkUp(): boolean {
@@ -125,7 +121,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   /** Plugs the cable in or out; a driver that negotiated VIRTIO_NET_F_STATUS sees it. */
   setLink(up: boolean): void {
-    if (up === this.config.linkUp) return;
+    if (this.suspension.keepLink(up) || up === this.config.linkUp) return;
     this.config.linkUp = up;
     this.onConfigChange(false);
     // What waits at either end goes through or is lost, as the link is now.
@@ -210,7 +206,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   notify(index: number, byDriver = true): void {
     const queue = this.active?.queues[index];
-    if (!queue || this.failed) return;
+    if (!queue || this.failed || this.suspension.on) return;
     if (byDriver) this.statistics.notified(index);
     this.guard(() => {
       this.takeQueue(index, queue);
@@ -218,6 +214,15 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       else if (index % 2 === 1) this.transmit(index >>> 1, byDriver);
       else this.refilled(index >>> 1);
     });
+  }
+
+  suspend(): boolean {
+    return this.guard(() => this.suspension.begin()) ?? true;
+  }
+
+  resume(): void {
+    const link = this.suspension.end();
+    if (link !== undefined) this.setLink(link);
   }
 
   /** Frames that waited for a receive queue go to another, if there is one; what a transmit queue held is lost. */
@@ -249,6 +254,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.active = undefined;
     this.header = undefined;
     this.failed = false;
+    this.suspension.end();
     this.reception.forget();
     this.control = undefined;
     this.guestOffloads.reset();
@@ -277,9 +283,14 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     const receiver = this.reception.lanes[pair];
     // What the guest does not want is not lost, whatever else stands against it.
     if (this.filter.stops(frame, this.counters[pair])) return Sent.dropped;
-    const lost = this.unreceivable(frame);
+    const { active, config, settings } = this;
+    const lost = this.failed
+      ? 'fault'
+      : unreceivable(frame, active?.features, config.linkUp, this.offloads, settings.mtu);
     if (lost) return this.drop(pair, frame, lost);
-    if (!receiver) return this.mayComeBack ? Sent.full : this.drop(pair, frame, 'notReady');
+    if (this.suspension.on) return Sent.full;
+    if (!receiver)
+      return mayComeBack(active!.features, this.multiqueue.enabled) ? Sent.full : this.drop(pair, frame, 'notReady');
     return this.guard(() => this.reception.receive(frame, pair, receiver)) ?? this.drop(pair, frame, 'fault');
   }
 
@@ -304,6 +315,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
       coalescing: this.coalescing.save(),
       statistics: this.statistics.save(),
       failed: this.failed,
+      suspended: this.suspension.save(),
       guestOffloads: this.guestOffloads.save(),
     };
   }
@@ -319,6 +331,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.coalescing.restore(state.coalescing);
     this.statistics.restore(state.statistics);
     this.failed = state.failed;
+    this.suspension.restore(state.suspended);
     this.guestOffloads.restore(state.guestOffloads);
     state.counters.forEach((counters, pair) => Object.assign(this.counters[pair], copyCounters(counters)));
   }
@@ -411,22 +424,6 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     if (!peer) return 'unconnected';
     if (!again) this.multiqueue.steering.learn(frame, frame.lane);
     return peer.send(frame, peer.steer(frame));
-  }
-
-  /** Why the guest can't have this frame, whatever buffers it has. */
-  private unreceivable(frame: Frame): DropReason | undefined {
-    if (this.failed) return 'fault';
-    if (!this.active) return 'notReady';
-    if (!this.config.linkUp) return 'linkDown';
-    if (frame.length < ethernetHeaderBytes) return 'runt';
-    if (neededOffloads(frame) & ~this.offloads) return 'offload';
-    if (!hasFeature(this.active.features, VIRTIO_NET_F_MTU)) return undefined;
-    return wirePayload(frame) > this.settings.mtu ? 'tooLong' : undefined;
-  }
-
-  /** A queue that was reset may be enabled again, and frames wait; in multiqueue mode they must not (5.1.6.5.6.2). */
-  private get mayComeBack(): boolean {
-    return hasFeature(this.active!.features, VIRTIO_F_RING_RESET) && !this.multiqueue.enabled;
   }
 
   private drop(pair: number, frame: Frame, reason: DropReason): Sent {

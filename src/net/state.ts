@@ -4,6 +4,7 @@ import type { FilterState } from './filter.js';
 import type { LaneCounters } from './link/counters.js';
 import type { StatisticsState } from './statistics.js';
 import type { MultiqueueState } from './multiqueue.js';
+import type { SuspensionState } from './suspension.js';
 import type { HeldState } from './transmit.js';
 
 export const stateVersion = 2;
@@ -24,6 +25,8 @@ export interface NetDeviceState {
   statistics: StatisticsState;
   /** The driver broke a rule and has not reset the card since. */
   failed: boolean;
+  /** The driver has the card stand still; absent where not. */
+  suspended?: SuspensionState | undefined;
   /** The offloads of packets received that are on, as hexadecimal feature bits. */
   guestOffloads: string;
 }

@@ -23,6 +23,8 @@ export class Transmission {
   private restored: HeldState[][] = [];
   /** Queues are being worked; what comes up meanwhile is worked before that ends. */
   private working = false;
+  /** Whether new packets are taken, or only those sent that were taken already. */
+  taking = true;
   private again = false;
 
   /** @param deadline how long packets may wait while none of them gets through, in milliseconds */
@@ -55,6 +57,11 @@ export class Transmission {
   expire(): void {
     this.deadline.expire();
     this.work();
+  }
+
+  /** Whether packets wait that were taken from the driver. */
+  get holds(): boolean {
+    return this.lanes.some((lane) => lane?.holds);
   }
 
   /** There may be room for what is held. */
@@ -97,7 +104,7 @@ export class Transmission {
   private workPair(pair: number): void {
     const lane = this.lanes[pair];
     if (!lane) return;
-    lane.transmit(this.clock.now());
+    lane.transmit(this.clock.now(), this.taking);
     this.card.shown(pair, lane.show());
   }
 }

@@ -96,11 +96,16 @@ export class TransmitLane {
     this.roomCame = true;
   }
 
-  /** Sends what the driver made available. @throws DriverFault */
-  transmit(now: number): void {
+  get holds(): boolean {
+    return this.held.length > 0;
+  }
+
+  /** Sends what is held, and then, unless it may not take more, what the driver made available. @throws DriverFault */
+  transmit(now: number, taking = true): void {
     if (this.stalled) return;
     for (;;) {
       this.retry(now);
+      if (!taking) return;
       const chain = this.queue.next();
       if (chain) {
         if (!this.send(chain, false)) this.held.push({ chain, since: now });
@@ -115,9 +120,9 @@ export class TransmitLane {
     this.roomCame = true;
   }
 
-  /** Drops what was first sent at `limit` or before. */
-  expire(limit: number): void {
-    while ((this.waitingSince ?? Infinity) <= limit) this.finish(this.held.shift()!.chain, 'deadline');
+  /** Drops what waits since a time that is too long ago. */
+  expire(tooLong: (since: number) => boolean): void {
+    while (tooLong(this.waitingSince ?? Infinity)) this.finish(this.held.shift()!.chain, 'deadline');
   }
 
   /** Drops what is held without giving the buffers back: the driver is gone. */

@@ -27,6 +27,8 @@ export interface CommonConfigEvents {
   /** The driver resets this queue; its registers are as after a reset when that is done. */
   queueReset(index: number): void;
   violation(fault: DriverFault): void;
+  /** The driver is about to read the device status. */
+  statusRead(): void;
 }
 
 export interface CommonConfigState {
@@ -129,7 +131,10 @@ export class CommonConfig {
         offset: 20,
         width: 1,
         mask: 0xff,
-        read: () => negotiation.status,
+        read: () => {
+          this.events.statusRead();
+          return negotiation.status;
+        },
         write: (value) => negotiation.writeStatus(value),
       },
       { name: 'configGeneration', offset: 21, width: 1, read: () => this.generation },

@@ -17,6 +17,10 @@ export interface VirtioPciState {
   common: CommonConfigState;
   /** Registers of the legacy interface; absent where there is none. */
   legacy?: number[];
+  /** The driver has asked for the device to be suspended, which it is not yet. */
+  suspending?: true;
+  /** A change of the configuration that the driver of a suspended device has yet to be told of. */
+  untold?: true;
   /** By queue index; null where the driver has enabled none. */
   queues: (QueueState | null)[];
   device: unknown;

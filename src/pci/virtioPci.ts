@@ -18,6 +18,7 @@ import { Msix } from './msix.js';
 import { NotificationFormat } from './notification.js';
 import { queueSetup } from './queueRegisters.js';
 import { readState, stateVersion, type VirtioPciState } from './state.js';
+import { throughWindow } from './window.js';
 
 /** A rule the driver broke. */
 export interface FaultEvent {
@@ -67,6 +68,9 @@ export class VirtioPciFunction implements PciFunction {
   private readonly legacy: LegacyInterface | undefined;
   private readonly mapped: (number | undefined)[] = [];
   private lineAsserted = false;
+  private suspending = false;
+  /** The driver of a suspended device has yet to be told that something changed. */
+  private untold = false;
 
   /**
    * @param options vectors: MSI-X table entries, up to 2048; with none there is no MSI-X; when left out one for each queue
@@ -83,6 +87,8 @@ export class VirtioPciFunction implements PciFunction {
     this.negotiation = new Negotiation(device, {
       reset: () => this.resetDevice(),
       driverOk: () => this.guard(() => this.activate()),
+      suspend: () => this.suspend(),
+      resume: () => this.goOn(),
       negotiated: () => this.announceNegotiation(),
       violation: (fault) => this.report(fault, false),
     });
@@ -90,6 +96,7 @@ export class VirtioPciFunction implements PciFunction {
       queueEnabled: (index) => this.guard(() => this.queueEnabled(index)),
       queueReset: (index) => this.queueReset(index),
       violation: (fault) => this.report(fault, false),
+      statusRead: () => this.suspendIfDone(),
     });
     this.legacy = device.transitional ? this.legacyInterface() : undefined;
     this.bars = this.legacy ? [this.legacy, this.bar(queueCount)] : [this.bar(queueCount)];
@@ -134,6 +141,8 @@ export class VirtioPciFunction implements PciFunction {
       negotiation: this.negotiation.save(),
       common: this.common.save(),
       ...(this.legacy && { legacy: this.legacy.block.save() }),
+      ...(this.suspending && { suspending: true }),
+      ...(this.untold && { untold: true }),
       queues: this.queues.map((queue) => queue?.save() ?? null),
       device: this.device.save(),
     };
@@ -150,6 +159,8 @@ export class VirtioPciFunction implements PciFunction {
     this.negotiation.restore(state.negotiation);
     this.common.restore(state.common);
     if (state.legacy) this.legacy?.block.restore(state.legacy);
+    this.suspending = state.suspending ?? false;
+    this.untold = state.untold ?? false;
     if (this.msix.vectors > 0) this.msixControl(this.config.get('msix.control'));
     this.configurationChanged();
     const active = this.negotiation.driverReady;
@@ -164,6 +175,7 @@ export class VirtioPciFunction implements PciFunction {
       if (queue) this.queues[index]?.restore(queue);
     });
     this.device.activate(this.activation());
+    if (this.suspending || this.negotiation.suspended) this.device.suspend?.();
   }
 
   private activate(): void {
@@ -226,8 +238,33 @@ export class VirtioPciFunction implements PciFunction {
     }
   }
 
+  /** Virtio 1.4, 3.4: the driver sees by the status when the device stands still. */
+  private suspend(): void {
+    this.suspending = true;
+    this.suspendIfDone();
+  }
+
+  private suspendIfDone(): void {
+    if (!this.suspending) return;
+    this.guard(() => {
+      if (this.device.suspend?.() === false) return;
+      this.suspending = false;
+      this.negotiation.suspended = true;
+      this.pauseQueues();
+    });
+  }
+
+  private goOn(): void {
+    this.device.resume?.();
+    this.pauseQueues();
+    if (this.untold) this.interrupts.config();
+    this.untold = false;
+  }
+
   private resetDevice(): void {
     const wasActive = this.negotiation.driverReady;
+    this.suspending = false;
+    this.untold = false;
     this.device.reset();
     this.queues.fill(undefined);
     this.negotiation.reset();
@@ -256,7 +293,7 @@ export class VirtioPciFunction implements PciFunction {
       queue.paused = true;
     }
     this.report(fault, true);
-    if (tellDriver) this.interrupts.config();
+    if (tellDriver) this.tellOfChange();
   }
 
   private report(fault: DriverFault, needsReset: boolean): void {
@@ -274,7 +311,12 @@ export class VirtioPciFunction implements PciFunction {
 
   private configChanged(byDriver: boolean): void {
     this.common.configChanged = true;
-    if (this.negotiation.driverReady && !byDriver) this.interrupts.config();
+    if (this.negotiation.driverReady && !byDriver) this.tellOfChange();
+  }
+
+  private tellOfChange(): void {
+    if (this.negotiation.suspended) this.untold = true;
+    else this.interrupts.config();
   }
 
   /** The command register or a BAR was written: mapping, bus mastering and the interrupt line follow. */
@@ -285,12 +327,17 @@ export class VirtioPciFunction implements PciFunction {
       this.mapped[bar] = address;
       this.host?.mapBar(bar, address);
     }
+    this.pauseQueues();
+    this.updateLine();
+  }
+
+  /** Has the queues stand still, or go on. */
+  private pauseQueues(): void {
     this.queues.forEach((queue, index) => {
       if (!queue || queue.paused === this.halted) return;
       queue.paused = this.halted;
       if (!queue.paused) this.guard(() => this.device.notify(index, false));
     });
-    this.updateLine();
   }
 
   private msixControl(value: number): void {
@@ -298,9 +345,9 @@ export class VirtioPciFunction implements PciFunction {
     this.updateLine();
   }
 
-  /** The queues stand still: memory is out of reach, or the driver broke a rule and has yet to reset the device. */
+  /** The queues stand still: memory is out of reach, or the device needs a reset, or the driver suspended it. */
   private get halted(): boolean {
-    return !this.busMaster || this.negotiation.needsReset;
+    return !this.busMaster || this.negotiation.needsReset || this.negotiation.suspended;
   }
 
   /** A function that is not bus master may neither reach memory nor send messages (PCI 3.0, 6.2.2). */
@@ -330,9 +377,9 @@ export class VirtioPciFunction implements PciFunction {
     const bar = layout.memoryBar(device.transitional);
     const capabilities = capabilityRegisters(bar, this.msix.vectors, queueCount, device.configLength, {
       msixControl: (value) => this.msixControl(value),
-      windowRead: () => this.throughWindow((bar, offset, width) => bar.read(offset, width)),
+      windowRead: () => throughWindow(this, (bar, offset, width) => bar.read(offset, width)),
       windowWrite: (value) => {
-        this.throughWindow((bar, offset, width) => {
+        throughWindow(this, (bar, offset, width) => {
           bar.write(offset, width, value);
           return 0;
         });
@@ -342,15 +389,6 @@ export class VirtioPciFunction implements PciFunction {
       changed: () => this.configurationChanged(),
       interruptPending: () => this.interrupts.asserted,
     });
-  }
-
-  /** The PCI access capability: what the driver may not read or write through it reads as zero (virtio 4.1.4.9.1). */
-  private throughWindow(access: (bar: BarSpace, offset: number, width: AccessWidth) => number): number {
-    const bar = this.bars[this.config.get('window.bar')];
-    const offset = this.config.get('window.offset');
-    const width = this.config.get('window.size');
-    const valid = bar && (width === 1 || width === 2 || width === 4) && offset % width === 0 && offset < bar.size;
-    return valid ? access(bar, offset, width) : 0;
   }
 
   private legacyInterface(): LegacyInterface {
@@ -387,7 +425,9 @@ export class VirtioPciFunction implements PciFunction {
             common.configRead();
             return device.readConfig(offset, width);
           },
-          write: (offset, width, value) => this.guard(() => device.writeConfig(offset, width, value)),
+          write: (offset, width, value) => {
+            if (!this.negotiation.suspended) this.guard(() => device.writeConfig(offset, width, value));
+          },
         },
       },
       {

@@ -54,6 +54,14 @@ export interface VirtioDevice<State = unknown> {
   activate(activation: Activation): void;
   /** The driver made buffers of this queue available, or (byDriver is false) may have done so while nobody was told. */
   notify(queueIndex: number, byDriver?: boolean): void;
+  /**
+   * Stops taking buffers, gives back those that it has and tells the driver of them (virtio 1.4, 3.4). Answers whether it
+   * has none left, and is asked again until then; afterwards its queues are paused until `resume`. Where it is left out,
+   * the device never has any.
+   */
+  suspend?(): boolean;
+  /** Takes buffers again; the transport then notifies it of each queue. */
+  resume?(): void;
   /** Gives up one queue: the driver resets it and may enable it again, in another size (virtio 2.6.1). */
   resetQueue(queueIndex: number): void;
   /** Forgets the driver: drops what is held and gives up the queues. */

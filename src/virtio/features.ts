@@ -38,6 +38,7 @@ export const ringFeatures = [
   { name: 'VIRTIO_F_NOTIFICATION_DATA', bit: 38, dependsOn: modern, spec: '2.9, 4.1.5.2' },
   { name: 'VIRTIO_F_NOTIF_CONFIG_DATA', bit: 39, dependsOn: modern, spec: '2.9, 4.1.4.3, 4.1.5.2' },
   { name: 'VIRTIO_F_RING_RESET', bit: 40, dependsOn: modern, spec: '2.6.1, 4.1.4.3' },
+  { name: 'VIRTIO_F_SUSPEND', bit: 43, dependsOn: modern, spec: '1.4: 2.1, 3.4' },
 ] as const satisfies readonly Feature[];
 
 export const VIRTIO_F_NOTIFY_ON_EMPTY: Features = 1n << 24n;
@@ -49,6 +50,7 @@ export const VIRTIO_F_IN_ORDER: Features = 1n << 35n;
 export const VIRTIO_F_NOTIFICATION_DATA: Features = 1n << 38n;
 export const VIRTIO_F_NOTIF_CONFIG_DATA: Features = 1n << 39n;
 export const VIRTIO_F_RING_RESET: Features = 1n << 40n;
+export const VIRTIO_F_SUSPEND: Features = 1n << 43n;
 
 export function hasFeature(features: Features, feature: Features): boolean {
   return (features & feature) !== 0n;

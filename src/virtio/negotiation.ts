@@ -3,6 +3,7 @@ import {
   legacyBits,
   legacyOnly,
   refuseFeatures,
+  VIRTIO_F_SUSPEND,
   VIRTIO_F_VERSION_1,
   type Feature,
   type Features,
@@ -11,8 +12,8 @@ import {
 import { DriverFault, type DriverRule } from './rules.js';
 import { deviceStatus } from './status.js';
 
-const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = deviceStatus;
-/** Bits that a driver may set; others have no meaning as long as the features that give it one are not offered. */
+const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, SUSPEND, DEVICE_NEEDS_RESET, FAILED } = deviceStatus;
+/** Bits that a driver may set, and that stay as it set them. SUSPEND and what it does to DRIVER_OK stand apart. */
 const driverBits = ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK | FAILED;
 /** The same through the legacy interface, which has no FEATURES_OK (3.1.2). */
 const legacyDriverBits = driverBits & ~FEATURES_OK;
@@ -27,6 +28,10 @@ export interface NegotiationEvents {
   reset(): void;
   /** The driver is ready for the first time since the last reset. */
   driverOk(): void;
+  /** The driver wants the device to stand still: `suspended` is to be set when it does. */
+  suspend(): void;
+  /** The driver wants a suspended device to go on; it is not suspended any more. */
+  resume(): void;
   /** FEATURES_OK was accepted or refused, or a legacy driver's features were settled. */
   negotiated(): void;
   /** The driver broke a rule, and the device can go on. */
@@ -77,7 +82,16 @@ export class Negotiation {
 
   /** The driver uses the device: it set DRIVER_OK, or began without that through the legacy interface. */
   get driverReady(): boolean {
-    return (this.status & DRIVER_OK) !== 0 || this.legacy === 'ready';
+    return (this.status & (DRIVER_OK | SUSPEND)) !== 0 || this.legacy === 'ready';
+  }
+
+  /** The device stands still until the driver has it go on (virtio 1.4, 3.4). */
+  get suspended(): boolean {
+    return (this.status & SUSPEND) !== 0;
+  }
+
+  set suspended(suspended: boolean) {
+    this.status = (this.status & ~(DRIVER_OK | SUSPEND)) | (suspended ? SUSPEND : DRIVER_OK);
   }
 
   /** The driver uses the device through the legacy interface (2.2.3). */
@@ -133,6 +147,10 @@ export class Negotiation {
       this.events.reset();
       return;
     }
+    if (this.suspended) {
+      if (value & DRIVER_OK) this.resume();
+      return;
+    }
     const before = this.status;
     let added = this.added(value, driverBits);
     if (added & FEATURES_OK) {
@@ -149,6 +167,9 @@ export class Negotiation {
       this.tellNegotiated();
     }
     if (added & DRIVER_OK) this.events.driverOk();
+    // Before DRIVER_OK there is nothing to suspend, and a device that needs a reset stands still already.
+    const mayBeSuspended = before & DRIVER_OK && !this.needsReset && hasFeature(this.accepted, VIRTIO_F_SUSPEND);
+    if (value & SUSPEND && mayBeSuspended) this.events.suspend();
   }
 
   /** The driver accepts features through the legacy interface, which has bits 0 to 31 and no others (4.1.4.10). */
@@ -204,6 +225,11 @@ export class Negotiation {
     this.accepted = BigInt(`0x${state.accepted}`);
     this.legacy = state.legacy;
     this.refusals = [];
+  }
+
+  private resume(): void {
+    this.suspended = false;
+    this.events.resume();
   }
 
   /** The bits that a write to the status adds; it can take none away (2.1.1). */

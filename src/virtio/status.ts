@@ -4,6 +4,7 @@ export const deviceStatus = {
   DRIVER: 2,
   DRIVER_OK: 4,
   FEATURES_OK: 8,
+  SUSPEND: 16,
   DEVICE_NEEDS_RESET: 64,
   FAILED: 128,
 } as const;

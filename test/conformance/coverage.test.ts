@@ -17,6 +17,7 @@ interface Row {
 }
 
 const file = new URL('coverage.tsv', import.meta.url);
+const others = ['not offered', 'not observable'];
 const head = 'id\tlevel\tsection\tshown by\treason';
 
 const rows = readFileSync(file, 'utf8')
@@ -32,6 +33,10 @@ function showing(statement: string): string[] {
   return allCases.filter(({ statements }) => statements.includes(statement)).map(({ id }) => id);
 }
 
+function isMust({ level }: Row): boolean {
+  return level.includes('MUST');
+}
+
 describe('coverage of the specification', () => {
   it('has the cases of each statement in its row', async () => {
     const lines = rows.map(({ id, level, section, shownBy, reason }) => {
@@ -41,6 +46,19 @@ describe('coverage of the specification', () => {
         .trimEnd();
     });
     await expect([head, ...lines, ''].join('\n')).toMatchFileSnapshot('coverage.tsv');
+  });
+
+  it('has a case or a reason for every statement', () => {
+    const without = rows.filter(({ id, shownBy, reason }) => {
+      return showing(id).length === 0 && !(others.includes(shownBy) && reason.length > 0);
+    });
+    expect(without.map(({ id }) => id)).toEqual([]);
+  });
+
+  it('has all 191 statements that a device must keep, at least 150 of them with a case', () => {
+    const must = rows.filter(isMust);
+    expect(must).toHaveLength(191);
+    expect(must.filter(({ id }) => showing(id).length > 0).length).toBeGreaterThanOrEqual(150);
   });
 
   it('has no case twice, and none that shows an unknown statement', () => {

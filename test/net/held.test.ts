@@ -116,6 +116,24 @@ describe('frames for which there is no room', () => {
     expect(driver.completed(0)).toBe(1);
   });
 
+  it('are dropped at their deadline at any fraction of a millisecond', () => {
+    for (let i = 1; i <= 50; i++) {
+      const { driver, wire, card, clock } = newCard(5000);
+      clock.advance(i * 0.04);
+      wire.answer = Sent.full;
+      driver.send(0, ...frames(1));
+      let timers = 0;
+      const after = clock.after.bind(clock);
+      clock.after = (milliseconds, then) => {
+        // A clock that stands still would have it try for ever.
+        if (++timers > 100) throw new Error('the deadline never comes');
+        return after(milliseconds, then);
+      };
+      clock.advance(5001);
+      expect(card.counters[0].dropped).toEqual({ deadline: 1 });
+    }
+  });
+
   it('leave no timer behind when they are gone', () => {
     const { driver, wire, clock } = newCard();
     let waiting = 0;

@@ -133,6 +133,7 @@ describe('the features of a card', () => {
       VIRTIO_F_NOTIFICATION_DATA: 38,
       VIRTIO_F_NOTIF_CONFIG_DATA: 39,
       VIRTIO_F_RING_RESET: 40,
+      VIRTIO_F_SUSPEND: 43,
     });
   });
 });

@@ -42,6 +42,7 @@ export const feature = {
   notificationData: 1n << 38n,
   notifConfigData: 1n << 39n,
   ringReset: 1n << 40n,
+  suspend: 1n << 43n,
   statistics: 1n << 50n,
   hashTunnel: 1n << 51n,
   queueCoalescing: 1n << 52n,

@@ -28,6 +28,7 @@ import { reservedFeatureCases } from './cases/reserved.js';
 import { availableNotificationCases, usedNotificationCases } from './cases/splitNotifications.js';
 import { descriptorTableCases, usedRingCases } from './cases/splitRing.js';
 import { resetCases, statusCases } from './cases/status.js';
+import { suspendCases } from './cases/suspend.js';
 
 /** All cases, in the order of the specification. */
 export const allCases: readonly Case[] = [
@@ -36,6 +37,7 @@ export const allCases: readonly Case[] = [
   ...resetCases,
   ...configurationCases,
   ...queueResetCases,
+  ...suspendCases,
   ...reservedFeatureCases,
   ...framingCases,
   ...descriptorTableCases,
