@@ -23,7 +23,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const result = report(options, outcome, findings);
     process.stdout.write(options.json ? `${JSON.stringify(result, undefined, 2)}\n` : reportText(result));
     if (options.missed) process.stdout.write(missedText(outcome.missed));
-    if (options.keep) writeFileSync(reachedFile, outcome.corpus.join('\n'));
+    if (options.keep) keep(outcome.corpus);
     return findings.length > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -33,7 +33,18 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function corpus(): Input[] {
-  return readdirSync(corpusFolder).flatMap((name) => inputsOf(`${corpusFolder}/${name}`));
+  return corpusFiles().flatMap(inputsOf);
+}
+
+function corpusFiles(): string[] {
+  return readdirSync(corpusFolder).map((name) => `${corpusFolder}/${name}`);
+}
+
+/** Inputs that no other file has replace those of the last time. */
+function keep(inputs: readonly string[]): void {
+  const others = corpusFiles().filter((file) => file !== reachedFile);
+  const known = new Set(others.flatMap(inputsOf).map(inputText));
+  writeFileSync(reachedFile, inputs.filter((text) => !known.has(text)).join('\n'));
 }
 
 /** @throws UserError for a file that can't be read or holds no inputs */

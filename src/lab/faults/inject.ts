@@ -33,7 +33,7 @@ export interface FaultInjection {
   readonly counts: readonly FaultCount[];
   readonly onFault: Signal<InjectedFault>;
   /** Ends it: the card is as if nobody had touched it. What was delayed happens at once. */
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /**

@@ -29,8 +29,14 @@ const templates: readonly ((seed: number) => commands.Command)[] = [
   (seed) => commands.setQueueCoalescing(seed % 8, { maxPackets: seed, maxMicroseconds: 100 }),
   (seed) => commands.getQueueCoalescing(seed % 8),
   () => commands.queryStatistics(),
-  (seed) => commands.getStatistics([{ queue: seed % 8, types: [0, 1, 2, 3, 16, 17, 18, 19, 32].slice(0, seed % 10) }]),
+  (seed) =>
+    commands.getStatistics([{ queue: seed % 8, types: statisticsOf(seed % 8).slice(0, 1 + ((seed >>> 4) % 4)) }]),
+  (seed) => ({ kind: 7, command: 0, data: Uint8Array.of(seed, seed >>> 7, 0, 0), resultBytes: 0 }),
 ];
+
+/** The types that a receive queue has, those that a transmit queue has, and that of the control queue behind three pairs. */
+const statisticsOf = (queue: number): number[] =>
+  queue === 6 ? [32] : [0, 1, 2, 3].map((type) => type + 16 * (queue % 2));
 
 /** Class, command and data: a right command, one that was cut or changed, or any bytes at all. */
 export function commandBytesOf(args: Arguments): Uint8Array {

@@ -1,6 +1,9 @@
-/** Kinds of frames that say something to a card: what they are addressed to and what is in them. */
-export const frameKinds = ['plain', 'arp', 'tcp4', 'udp4', 'tcp6', 'udp6', 'vxlan', 'gre', 'garbage'] as const;
-export type FrameKind = (typeof frameKinds)[number];
+/** Kinds of frames that say something to a card: what is in them. */
+export const frameKinds = [
+  ...['plain', 'arp', 'tcp4', 'udp4', 'tcp6', 'udp6', 'vxlan', 'gre', 'garbage'],
+  ...['options4', 'fragment4', 'extensions6', 'geneve', 'vxlanGpe', 'nvgre', 'greUdp', 'ipip'],
+] as const;
+export type FrameKind = string;
 
 /** Who a frame is for. */
 export const destinations = ['card', 'all', 'group', 'other'] as const;
@@ -51,45 +54,77 @@ interface Layers {
   readonly transportBytes: number;
 }
 
+/** What begins behind the Ethernet header; each number of a frame's own is drawn from its seed. */
 function layers(kind: FrameKind, payload: number, seed: number): Layers {
+  const ports: Readonly<Record<string, number>> = { vxlan: 4789, vxlanGpe: 4790, geneve: 6081, greUdp: 4754 };
+  const tcp4 = ip('tcp4', payload, seed);
+  const bridged = [...addresses.other, ...source, ...tcp4.type, ...tcp4.headers];
+  const tunnels: Readonly<Record<string, readonly number[]>> = {
+    vxlan: [8, 0, 0, 0, 0, 0, seed, 0, ...bridged],
+    vxlanGpe: seed & 1 ? [0x0c, 0, 0, 3, 0, 0, seed, 0, ...bridged] : [0x0c, 0, 0, 1, 0, 0, seed, 0, ...tcp4.headers],
+    geneve: [seed & 1, 0, 0x65, 0x58, 0, 0, seed, 0, ...(seed & 1 ? [0, 0, seed, 0] : []), ...bridged],
+    greUdp: [
+      seed & 0x30,
+      0,
+      8,
+      0,
+      ...(seed & 0x20 ? [0, 0, 0, 1] : []),
+      ...(seed & 0x10 ? [0, 0, 0, 2] : []),
+      ...tcp4.headers,
+    ],
+    gre: [seed & 0xb0, 0, 8, 0, ...tcp4.headers],
+    nvgre: [0x20, 0, 0x65, 0x58, 0, 0, seed, 0, ...bridged],
+    ipip: tcp4.headers,
+  };
+  const tunnelled = tunnels[kind];
   const none = { transport: -1, transportBytes: 0 };
-  const ipv4 = [8, 0];
-  switch (kind) {
-    case 'plain':
-      return { type: [0x88, 0xb5], headers: [], ...none };
-    case 'arp':
-      return { type: [8, 6], headers: [0, 1, 8, 0, 6, 4, 0, 1], ...none };
-    case 'garbage':
-      return { type: [seed, payload & 0xff], headers: [], ...none };
-    case 'tcp4':
-    case 'udp4':
-      return ip(kind, payload, seed);
-    case 'tcp6':
-    case 'udp6':
-      return ip(kind, payload, seed);
-    case 'vxlan': {
-      const inner = ip('tcp4', payload, seed);
-      const tunnelled = [8, 0, 0, 0, 0, 0, seed, 0, ...addresses.other, ...source, ...inner.type, ...inner.headers];
-      const outer = [
-        ...header4(17, 8 + tunnelled.length + payload, seed),
-        ...udp(4789, tunnelled.length + payload, seed),
-      ];
-      const transport = outer.length + tunnelled.length - inner.headers.length + inner.transport;
-      return { type: ipv4, headers: [...outer, ...tunnelled], transport, transportBytes: inner.transportBytes };
-    }
-    case 'gre': {
-      const inner = ip('udp4', payload, seed);
-      const headers = [
-        ...header4(47, 4 + inner.headers.length + payload, seed),
-        seed & 0xb0,
-        0,
-        8,
-        0,
-        ...inner.headers,
-      ];
-      return { type: ipv4, headers, ...none };
-    }
+  if (tunnelled) {
+    const port = ports[kind];
+    const protocol = port ? 17 : kind === 'ipip' ? 4 : 47;
+    const length = tunnelled.length + payload;
+    const outer = [...header4(protocol, port ? 8 + length : length, seed), ...(port ? udp(port, length, seed) : [])];
+    const transport = outer.length + tunnelled.length - tcp4.headers.length + tcp4.transport;
+    return { type: [8, 0], headers: [...outer, ...tunnelled], transport, transportBytes: tcp4.transportBytes };
   }
+  if (kind === 'plain') return { type: [0x88, 0xb5], headers: [], ...none };
+  if (kind === 'arp') return { type: [8, 6], headers: [0, 1, 8, 0, 6, 4, 0, 1], ...none };
+  if (kind === 'garbage') return { type: [seed, payload & 0xff], headers: [], ...none };
+  if (kind === 'options4') return optional(ip('udp4', payload, seed), seed);
+  if (kind === 'fragment4') return fragment(ip('udp4', payload, seed), seed);
+  if (kind === 'extensions6') return extended(ip('tcp6', payload, seed), seed);
+  return ip(kind as 'tcp4' | 'udp4' | 'tcp6' | 'udp6', payload, seed);
+}
+
+/** An IPv4 header that is longer than it need be, or says so. */
+function optional({ type, headers, transport, transportBytes }: Layers, seed: number): Layers {
+  const words = seed % 11;
+  const start = [0x45 + words, ...headers.slice(1, 20), ...new Array<number>(4 * words).fill(1)];
+  return { type, headers: [...start, ...headers.slice(20)], transport: transport + 4 * words, transportBytes };
+}
+
+function fragment(layers: Layers, seed: number): Layers {
+  const headers = [...layers.headers];
+  headers[6] = 0x20 * (seed & 1);
+  headers[7] = seed >>> 1;
+  return { ...layers, headers };
+}
+
+/** Extension headers of IPv6: hop by hop, routing, destination options, fragment; in that order, as many as the seed says. */
+function extended({ type, headers, transportBytes }: Layers, seed: number): Layers {
+  const kinds = [0, 43, 60, 44].slice(0, 1 + (seed & 3));
+  const address = new Array<number>(16).fill(seed);
+  const bodies: Readonly<Record<number, readonly number[]>> = {
+    0: [0, 1, 4, 0, 0, 0, 0],
+    43: [2, 2, 1, 0, 0, 0, 0, ...address],
+    60: [2, 0xc9, 16, ...address, 1, 2, 0, 0],
+    44: [0, 0, seed & 0xf8, 0, 0, 0, seed],
+  };
+  const chain = kinds.flatMap((each, i) => [kinds[i + 1] ?? headers[6], ...bodies[each]]);
+  const start = [...headers.slice(0, 6), kinds[0], ...headers.slice(7, 40)];
+  const length = headers[4] * 256 + headers[5] + chain.length;
+  start[4] = length >>> 8;
+  start[5] = length & 0xff;
+  return { type, headers: [...start, ...chain, ...headers.slice(40)], transport: 40 + chain.length, transportBytes };
 }
 
 function ip(kind: 'tcp4' | 'udp4' | 'tcp6' | 'udp6', payload: number, seed: number): Layers {

@@ -98,6 +98,9 @@ export const operations: Readonly<Record<string, Operation>> = {
     subject.peerAnswers = args.pick([Sent.taken, Sent.full, Sent.dropped]);
     if (wasFull && subject.peerAnswers !== Sent.full) subject.device.room();
   },
+  peerOffloads: (subject, args) => {
+    subject.peerOffloads = args.byte() | (args.byte() << 8);
+  },
   time: (subject, args) => subject.clock.advance(args.byte() * args.pick([0.01, 1, 100])),
   link: (subject, args) => subject.device.setLink(args.below(2) === 1),
   announce: (subject) => {
@@ -169,7 +172,7 @@ function frameWish(args: Arguments): FrameWish {
   const kinds = args.byte();
   return {
     kind: frameKinds[kinds % frameKinds.length],
-    to: destinations[(kinds >>> 4) % destinations.length],
+    to: destinations[(kinds >>> 5) % destinations.length],
     vlan: kinds & 0x80 ? (kinds & 0x0f) + 1 : undefined,
     payload: args.pick(payloads),
     seed: args.byte(),
@@ -243,8 +246,13 @@ function deliver(subject: Subject, args: Arguments): void {
   const wish = frameWish(args);
   const count = 1 + args.below(6);
   const { bytes, transport, transportBytes } = makeFrame(wish, macBytes(subject));
-  const kinds = { tcp4: gsoType.tcp4, tcp6: gsoType.tcp6, udp4: gsoType.udpL4, udp6: gsoType.udpL4 } as const;
-  const gso = Object.hasOwn(kinds, wish.kind) ? kinds[wish.kind as keyof typeof kinds] : gsoType.none;
+  const kinds: Readonly<Record<string, number>> = {
+    tcp4: gsoType.tcp4,
+    tcp6: gsoType.tcp6,
+    udp4: gsoType.udpL4,
+    udp6: gsoType.udpL4,
+  };
+  const gso = kinds[wish.kind] ?? gsoType.none;
   const asked = args.below(3);
   const checksum = asked > 0 && gso !== gsoType.none;
   const describe = {

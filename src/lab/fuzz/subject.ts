@@ -1,4 +1,14 @@
-import { connect, Frame, NetDevice, netFeatures, Sent, type Port } from '../../net/index.js';
+import {
+  allOffloads,
+  connect,
+  Frame,
+  neededOffloads,
+  NetDevice,
+  netFeatures,
+  Sent,
+  type Port,
+} from '../../net/index.js';
+import { Segments } from '../../net/link/segments.js';
 import { VirtioPciFunction, type FaultEvent } from '../../pci/index.js';
 import * as layout from '../../pci/layout.js';
 import { ManualClock } from '../../virtio/clock.js';
@@ -39,12 +49,15 @@ export class Subject {
   readonly rings: (FuzzRing | undefined)[] = new Array<undefined>(mostQueues).fill(undefined);
   /** What the other end answers to frames from the card. */
   peerAnswers: Sent = Sent.taken;
+  /** What the other end can do itself of a frame that asks for something; the rest is done before, as a fabric does. */
+  peerOffloads = allOffloads;
   /** Frames that went either way, by what was answered; of those to the card the answer is the card's. */
   readonly out = { [Sent.taken]: 0, [Sent.dropped]: 0, [Sent.full]: 0 };
   readonly in = { [Sent.taken]: 0, [Sent.dropped]: 0, [Sent.full]: 0 };
   /** What can be told of the way that an input took, for who looks for new ways. */
   readonly signs = new Set<string>();
   private readonly frame = new Frame();
+  private readonly segments = new Segments();
   private events = 0;
 
   constructor(wish: CardWish) {
@@ -119,12 +132,11 @@ export class Subject {
       name: 'peer',
       lanes: 1,
       listening: true,
-      offloads: 0xffff,
+      offloads: allOffloads,
       steer: () => 0,
       send: (frame) => {
         this.count();
-        // Whoever receives looks at all of it.
-        frame.toBytes();
+        this.look(frame);
         this.out[this.peerAnswers]++;
         this.signs.add(`out ${this.peerAnswers} ${frame.gso} ${frame.needsChecksum} ${frame.tunnel}`);
         return this.peerAnswers;
@@ -133,6 +145,18 @@ export class Subject {
       room: () => this.count(),
       attach: () => undefined,
     };
+  }
+
+  /** Whoever receives looks at all of a frame, and has done for it what it can't do. */
+  private look(frame: Frame): void {
+    frame.toBytes();
+    if ((neededOffloads(frame) & ~this.peerOffloads) === 0) return;
+    const fits = this.segments.start(frame, this.peerOffloads);
+    this.signs.add(`segments ${frame.gso} ${fits}`);
+    for (let part = fits ? this.segments.next() : undefined; part; part = this.segments.next()) {
+      this.count();
+      if (part.toBytes().length > frame.length) throw new Finding('a segment is longer than the packet');
+    }
   }
 
   private count(): void {
