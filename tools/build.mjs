@@ -20,6 +20,8 @@ await Promise.all([
       vm: 'src/vm/index.ts',
       'vm.node': 'src/vm/index.node.ts',
       'vm.worker': 'src/vm/worker/main.node.ts',
+      driver: 'src/driver/index.ts',
+      lab: 'src/lab/index.ts',
       vmq: 'src/cli/vmq.ts',
     },
     // One copy of each class, whichever entry points a program imports.

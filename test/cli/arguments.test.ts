@@ -64,11 +64,12 @@ describe('vmq boot', () => {
     const settings = bootSettings({
       ...options,
       ...{ memory: 512, mtu: 9000, kernel: 'k', initrd: 'i', append: 'quiet', suite: 'bullseye', mirror: 'http://m' },
-      ...{ transitional: true, exec: ['a', '3:b'], json: true, hotplug: true },
+      ...{ transitional: true, exec: ['a', '3:b'], json: true, hotplug: true, checkDriver: true },
     });
     expect(settings).toEqual({
       network: {
         ...{ guests: 3, queuePairs: 8, backend: 'loopback', mtu: 9000, transitional: true, memoryMiB: 512 },
+        checkDriver: true,
         ...{ kernel: 'k', initrd: 'i', commandLine: 'quiet' },
         image: { suite: 'bullseye', kernelPackage: undefined, mirror: 'http://m' },
       },

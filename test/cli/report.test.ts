@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { report } from '../../src/cli/report.js';
+import { driverTables } from '../../src/cli/driverTable.js';
+import { report, type Report } from '../../src/cli/report.js';
 import { Frame } from '../../src/fabric/index.js';
-import { fakeStation, idleStation } from './stations.js';
+import { fakeStation, idleStation, watchedStation } from './stations.js';
 
 const aFrame = Uint8Array.from({ length: 60 }, (_, i) => i & 0xfe);
 
@@ -76,6 +77,36 @@ describe('the report of vmq boot --json', () => {
     expect(guests[0].ip).toBe('10.0.0.2');
     expect(devices[0]).toMatchObject({ features: [], msixEnabled: false, queuePairsInUse: 1 });
     expect(devices[0].vectors.every(({ use }) => use === '')).toBe(true);
+  });
+
+  it('has what the drivers did that are watched, by guest', () => {
+    const { station, driver } = watchedStation(2);
+    driver.setPairs(1);
+    driver.send(1, aFrame);
+    const text = JSON.stringify(report([idleStation().station, station], []));
+    const { driver: drivers } = JSON.parse(text) as Report;
+    expect(drivers).toHaveLength(1);
+    const [{ guest, statements, violations, leftOut }] = drivers!;
+    expect({ guest, leftOut }).toEqual({ guest: 2, leftOut: 0 });
+    expect(violations.map(({ statement, queue }) => ({ statement, queue }))).toContainEqual({
+      statement: 'net-dri-071',
+      queue: 3,
+    });
+    const pairs = statements.find(({ statement }) => statement === 'net-dri-071');
+    expect(pairs).toMatchObject({ section: '5.1.6.5.6.1', checked: 1, violations: 1 });
+    expect(report([idleStation().station], []).driver).toBeUndefined();
+  });
+
+  it('has a table of what they broke for people', () => {
+    const { station, driver } = watchedStation(2);
+    driver.setPairs(1);
+    driver.send(1, aFrame);
+    const [totals, broken] = driverTables([idleStation().station, station]);
+    expect(totals).toMatch(/^The driver of guest 2 broke \d of \d+ statements/);
+    expect(broken).toMatch(
+      /^ +2 +net-dri-071 +5\.1\.6\.5\.6\.1 +1 +1 +only pairs in use are sent on +a packet on pair 1/m,
+    );
+    expect(driverTables([idleStation().station])).toEqual([]);
   });
 
   it('lists each rule that the driver broke once, with how often', () => {

@@ -1,6 +1,7 @@
 import { backends } from '../../src/cli/backends.js';
 import { FaultLog } from '../../src/cli/faults.js';
 import { Station } from '../../src/cli/network.js';
+import { checkDriver, type DriverChecker } from '../../src/lab/checker/index.js';
 import { GuestConsole, type Guest, type RunOptions, type RunResult } from '../../src/vm/index.js';
 import { Signal } from '../../src/virtio/signal.js';
 import { newCard, runningCard, type Card } from '../support/netDriver.js';
@@ -26,7 +27,7 @@ export function fakeGuest(run: (command: string, options: RunOptions) => Promise
 }
 
 /** A station for a card that is connected to nothing but the tests' wire, and a port of a loopback that it does not use. */
-function station(number: number, { card, pci }: Card) {
+function station(number: number, { card, pci }: Card, checker?: DriverChecker) {
   const port = backends.loopback().addPort(`guest ${number}`);
   const { guest, line, console } = fakeGuest(() => Promise.resolve({}));
   const plugged = {
@@ -37,7 +38,7 @@ function station(number: number, { card, pci }: Card) {
     unplug: () => Promise.resolve(),
   };
   return {
-    station: new Station(number, guest, plugged, port, new FaultLog()),
+    station: new Station(number, guest, plugged, port, new FaultLog(), { checker }),
     port,
     line,
     console,
@@ -48,6 +49,12 @@ function station(number: number, { card, pci }: Card) {
 export function fakeStation(number = 1) {
   const parts = runningCard({ queuePairs: 2 });
   return { ...parts, ...station(number, parts) };
+}
+
+/** A station whose card's driver, of the tests, is watched from its middle on. */
+export function watchedStation(number = 1) {
+  const parts = runningCard({ queuePairs: 2 });
+  return { ...parts, ...station(number, parts, checkDriver(parts.pci)) };
 }
 
 /** A station whose card no driver has touched. */

@@ -38,8 +38,11 @@ const networkCard = 1;
  * then what can't be known is not judged.
  * @throws RangeError for another kind of device
  */
-export function checkDriver(card: VirtioPciFunction, options: CheckOptions = {}): DriverChecker {
-  return new DriverChecker(card, options);
+export function checkDriver(
+  card: VirtioPciFunction | { readonly function: VirtioPciFunction },
+  options: CheckOptions = {},
+): DriverChecker {
+  return new DriverChecker('function' in card ? card.function : card, options);
 }
 
 export class DriverChecker {
