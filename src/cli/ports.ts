@@ -28,7 +28,7 @@ const clock = systemClock;
 /** What --port can open, by the word before the colon. */
 const kinds: Readonly<Record<string, PortKind>> = {
   vxlan: {
-    help: 'a VXLAN network over UDP; peer= is repeatable, local=, port= and mtu= are optional',
+    help: 'a VXLAN network over UDP; also peer= again, and mtu=',
     example: 'vxlan:vni=42,peer=10.1.0.2,local=10.1.0.1,port=4789',
     parse: fields(
       { vni: 'number', peer: 'list', local: 'text', port: 'number', mtu: 'number' },
