@@ -227,6 +227,8 @@ export class VirtioPciFunction implements PciFunction {
     const { negotiation } = this;
     if (negotiation.needsReset) {
       this.report(new DriverFault('notify-needs-reset', 'a notification', index), false);
+    } else if (negotiation.suspended) {
+      this.report(new DriverFault('notify-suspended', 'a notification', index), false);
     } else if (!negotiation.driverReady) {
       this.report(new DriverFault('notify-before-driver-ok', 'a notification', index), false);
     } else if (!this.queues[index]) {

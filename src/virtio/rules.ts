@@ -45,6 +45,7 @@ export const driverRules = {
     section: '4.1.5.2.1',
     says: 'a notification has the width and the value that were negotiated',
   },
+  'notify-suspended': { section: '1.4: 3.4.1', says: 'no notification to a suspended device' },
   'notify-needs-reset': { section: '2.1.1', says: 'no operation is relied on after DEVICE_NEEDS_RESET' },
   'transmit-writable': { section: '5.1.6.2', says: 'a packet to transmit is device-readable only' },
   'transmit-header': { section: '5.1.6.2', says: 'a packet to transmit starts with a whole packet header' },

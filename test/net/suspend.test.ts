@@ -32,7 +32,7 @@ describe('a suspended card (virtio 1.4, 3.4)', () => {
   });
 
   it('touches no queue and tells of nothing, and has lost nothing when it goes on', () => {
-    const { driver, wire, machine, suspend, resume, card } = newPair();
+    const { driver, wire, machine, suspend, resume, card, faults } = newPair();
     driver.giveBuffers(0, [200], [200]);
     driver.msix!.fired();
     suspend();
@@ -44,6 +44,7 @@ describe('a suspended card (virtio 1.4, 3.4)', () => {
     expect(driver.msix!.fired()).toEqual([]);
     expect(wire.sent).toEqual([]);
     expect(card.listening).toBe(false);
+    expect(faults.map(({ fault }) => fault.rule)).toEqual(['notify-suspended']);
     resume();
     expect(driver.frames(0)).toEqual([plainFrame(80), plainFrame(81)]);
     expect(wire.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(70)]);

@@ -17,6 +17,7 @@ import { FeatureRules } from './rules/features.js';
 import { InitialisationRules } from './rules/initialisation.js';
 import { NotificationRules } from './rules/notifications.js';
 import { QueueRegisterRules } from './rules/queueRegisters.js';
+import { SuspensionRules } from './rules/suspension.js';
 import { readLayout } from './structures.js';
 import { DriverView } from './view.js';
 
@@ -77,6 +78,7 @@ export class DriverChecker {
     this.rules = [
       this.queues,
       new InitialisationRules(findings, view),
+      new SuspensionRules(findings, view, this.queues),
       new FeatureRules(findings, view),
       new QueueRegisterRules(findings, view),
       new NotificationRules(findings, view),

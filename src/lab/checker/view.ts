@@ -51,8 +51,9 @@ export class DriverView {
     return this.get('deviceStatus');
   }
 
+  /** The driver uses the device, or has it suspended. */
   get driverReady(): boolean {
-    return (this.status & status.driverOk) !== 0;
+    return (this.status & (status.driverOk | status.suspend)) !== 0;
   }
 
   /** The features that the driver is offered through the interface that it uses. */
