@@ -155,6 +155,15 @@ export abstract class RunningGuest {
     return this.machine.save();
   }
 
+  /** Has the guest stand still until `resume`. */
+  pause(): Promise<void> {
+    return this.machine.pause();
+  }
+
+  resume(): Promise<void> {
+    return this.machine.run();
+  }
+
   /** Stops the guest at once, as if its plug was pulled. Commands under way fail with GuestEnded. */
   async stop(): Promise<void> {
     this.console.close('The guest was stopped.');

@@ -2,10 +2,11 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const outfile = fileURLToPath(new URL('../../dist/bench/guests.js', import.meta.url));
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+const outfile = path('../../dist/bench/guests.js');
 await build({
-  entryPoints: [fileURLToPath(new URL('guests.ts', import.meta.url))],
-  outfile,
+  entryPoints: { guests: path('guests.ts'), 'vm.worker': path('../../src/vm/worker/main.node.ts') },
+  outdir: path('../../dist/bench'),
   bundle: true,
   format: 'esm',
   target: 'es2023',

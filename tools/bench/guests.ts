@@ -79,11 +79,11 @@ async function warmUp(name: string, link: Link, seconds: number): Promise<void> 
 
 /** Guests that are not measured stand still, or their timers would disturb. */
 async function pause(link: Link): Promise<void> {
-  await Promise.all(machinesOf(link).map(({ emulator }) => emulator.stop()));
+  await Promise.all(machinesOf(link).map((machine) => machine.pause()));
 }
 
 async function resume(link: Link): Promise<void> {
-  await Promise.all(machinesOf(link).map(({ emulator }) => emulator.run()));
+  await Promise.all(machinesOf(link).map((machine) => machine.resume()));
 }
 
 /** Those that are named; all where none is. */

@@ -1,10 +1,10 @@
-import type { V86 } from 'v86';
-
 import type { RunOptions, RunResult } from '../../src/vm/shell.js';
 
 /** A guest, whoever made it. */
 export interface Machine {
-  readonly emulator: V86;
+  /** Stands still until `resume`. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   run(command: string, options?: RunOptions): Promise<RunResult>;
   stop(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface Link {
   /** Both ends; the same one twice where a guest talks to itself. */
   readonly interfaces: readonly Interface[];
   /** Frames lost since the start, where the guests' own counts can't tell: what one sends as one, the other gets as many. */
-  readonly lost?: () => number;
+  readonly lost?: () => number | Promise<number>;
 }
 
 export function machinesOf({ interfaces }: Link): Machine[] {

@@ -1,6 +1,6 @@
 import { Switch } from '../../src/fabric/index.js';
 import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../src/hosts/v86/index.js';
-import { machineFiles, startGuests, v86Module } from '../../src/vm/index.node.js';
+import { machineFiles, startGuests, startWorkerGuests, v86Module } from '../../src/vm/index.node.js';
 import { output, type Link, type Machine } from './machine.js';
 import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
 
@@ -17,6 +17,7 @@ const queuePairs = 4;
 export const peers: readonly Peer[] = [
   { name: 'virtio-mq', start: () => startVirtioMq() },
   { name: 'virtio-mq-segmented', start: () => startVirtioMq(withoutReceiveOffloads) },
+  { name: 'virtio-mq-workers', start: startWorkers },
   { name: 'v86-virtio', start: () => startV86('virtio') },
   { name: 'v86-ne2k', start: () => startV86('ne2k') },
   { name: 'loopback', start: startLoopback },
@@ -36,8 +37,6 @@ async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promi
   await Promise.all(guests.map((guest) => output(guest, 'echo 1 >/sys/bus/pci/rescan')));
   const link = await addressed(guests);
   await Promise.all(guests.map((guest) => output(guest, `ethtool -L eth0 combined ${queuePairs}`)));
-  const drops = (lanes: readonly { dropped: object }[]): number =>
-    lanes.flatMap(({ dropped }) => Object.values(dropped) as number[]).reduce((sum, count) => sum + count, 0);
   const lost = (): number =>
     drops([
       ...fabric.counters().ports.flatMap(({ lanes }) => lanes),
@@ -46,10 +45,28 @@ async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promi
   return Object.keys(features).length > 0 ? { ...link, lost } : link;
 }
 
+function drops(lanes: readonly { dropped: object }[]): number {
+  return lanes.flatMap(({ dropped }) => Object.values(dropped) as number[]).reduce((sum, count) => sum + count, 0);
+}
+
+/** Each guest in a worker of its own. */
+async function startWorkers(): Promise<Link> {
+  const guests = await startWorkerGuests({ count: 2, lanes: queuePairs });
+  const cards = await Promise.all(guests.map((guest) => guest.addCard({ mtu, queuePairs })));
+  const link = await addressed(guests);
+  await Promise.all(guests.map((guest) => output(guest, `ethtool -L eth0 combined ${queuePairs}`)));
+  const lost = async (): Promise<number> => {
+    const lanes = (await Promise.all(cards.map((card) => card.report()))).flatMap((report) => report.lanes);
+    const links = (await Promise.all(guests.map((guest) => guest.links()))).flat();
+    return drops([...lanes, ...links]);
+  };
+  return { ...link, lost };
+}
+
 async function startV86(type: V86CardType): Promise<Link> {
   const files = await machineFiles({}, {});
   const wasm = await v86Module();
-  const boot = (): Promise<Machine> => bootWithV86Card(type, files, wasm);
+  const boot = () => bootWithV86Card(type, files, wasm);
   const guests = await Promise.all([boot(), boot()]);
   joinV86Cards(guests[0].emulator, guests[1].emulator);
   return addressed(guests);

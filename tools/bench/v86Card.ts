@@ -22,7 +22,7 @@ export async function bootWithV86Card(
   type: V86CardType,
   files: MachineFiles,
   wasm: WebAssembly.Module,
-): Promise<Machine> {
+): Promise<Machine & { readonly emulator: V86 }> {
   const emulator = new V86({
     wasm_fn: async (imports) => (await WebAssembly.instantiate(wasm, imports)).exports,
     bios: image(files.bios),
@@ -51,6 +51,12 @@ export async function bootWithV86Card(
   await shell.quiet();
   return {
     emulator,
+    pause: async () => {
+      await emulator.stop();
+    },
+    resume: async () => {
+      await emulator.run();
+    },
     run: (command, options) => shell.run(command, options),
     async stop() {
       console.close('The guest was stopped.');
