@@ -150,9 +150,12 @@ export class DriverChecker {
         this.tell((rule) => rule.forget?.());
         view.lose();
         this.queues.restoring = true;
-        restore(state);
-        this.queues.restoring = false;
-        view.forget();
+        try {
+          restore(state);
+        } finally {
+          this.queues.restoring = false;
+          view.forget();
+        }
       }),
     );
   }

@@ -75,6 +75,10 @@ export class TransmitRules implements Rules {
     this.sent = false;
   }
 
+  forget(): void {
+    this.macRead.clear();
+  }
+
   exposed(buffer: Buffer): void {
     const { card, findings } = this;
     if (card.kind(buffer.queue) !== 'transmit') return;

@@ -24,6 +24,8 @@ export class QueueWatch implements Rules {
   private readonly events: BufferEvents & { activated(): void };
   private readonly queues = new Map<number, Watched>();
   private activation: Activation | undefined;
+  /** While this is true, a device that becomes active does so with a state that was saved. */
+  restoring = false;
 
   constructor(
     card: VirtioPciFunction,
@@ -63,9 +65,6 @@ export class QueueWatch implements Rules {
       () => this.forget(),
     ];
   }
-
-  /** While this is true, a device that becomes active does so with a state that was saved. */
-  restoring = false;
 
   notified(queue: number, width: number, value: number): void {
     const { ring } = this.queues.get(queue) ?? {};

@@ -71,6 +71,10 @@ export class FeatureRules implements Rules {
     else if (field === 'deviceStatus') this.writeStatus(value);
   }
 
+  forget(): void {
+    this.wordsRead.clear();
+  }
+
   private accepts(value: number): void {
     const { findings, view } = this;
     const word = view.legacy ? 0 : view.driverFeatureSelect;
