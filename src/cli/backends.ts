@@ -8,6 +8,8 @@ export type BackendPort = Port & { counters(): FabricPortCounters };
 export interface Backend {
   /** A port for another card; its address is for captures. */
   addPort(name: string, mac?: string): BackendPort;
+  /** Takes a port away again. */
+  removePort(port: Port): void;
   close(): void;
 }
 
@@ -21,9 +23,17 @@ export const patience = 10_000;
 export const backends = {
   switch: (): Backend => {
     const fabric = new Switch({ clock: systemClock, deadline: patience });
-    return { addPort: (name) => fabric.addPort(name), close: () => fabric.close() };
+    return {
+      addPort: (name) => fabric.addPort(name),
+      removePort: (port) => fabric.removePort(port),
+      close: () => fabric.close(),
+    };
   },
-  loopback: (): Backend => ({ addPort: (name) => new Loopback(name), close: () => undefined }),
+  loopback: (): Backend => ({
+    addPort: (name) => new Loopback(name),
+    removePort: () => undefined,
+    close: () => undefined,
+  }),
 } as const satisfies Record<string, () => Backend>;
 
 export type BackendName = keyof typeof backends;

@@ -1,4 +1,4 @@
-import { Capture, type CaptureCounters, type CaptureSink } from '../fabric/index.js';
+import { Capture, type CaptureCounters, type CaptureSink, type Port } from '../fabric/index.js';
 import { openCaptureFile, openCaptureOutput } from '../fabric/index.node.js';
 import { systemClock } from '../hosts/v86/clock.js';
 import { UserError } from '../vm/index.node.js';
@@ -64,10 +64,18 @@ const reasons: Readonly<Record<string, string | undefined>> = {
 
 /** A backend whose ports are captured. */
 export function captured(backend: Backend, capture: Capture): Backend {
+  const plain = new Map<Port, Port>();
   return {
     addPort(name, mac) {
       const port = backend.addPort(name);
-      return Object.assign(capture.tap(port, { mac }), { counters: () => port.counters() });
+      const tapped = Object.assign(capture.tap(port, { mac }), { counters: () => port.counters() });
+      plain.set(tapped, port);
+      return tapped;
+    },
+    removePort(tapped) {
+      const port = plain.get(tapped);
+      plain.delete(tapped);
+      if (port) backend.removePort(port);
     },
     close: () => backend.close(),
   };

@@ -1,4 +1,5 @@
 import { PortError } from '../fabric/index.node.js';
+import type { PortPlace } from './ports.js';
 
 interface Values {
   readonly number: number;
@@ -19,8 +20,8 @@ export type Fields<T extends Table> = { readonly [K in keyof T]?: Values[T[K]] }
 export function fields<T extends Table, R>(
   table: T,
   needed: readonly (keyof T & string)[],
-  make: (values: Fields<T>) => R,
-): (text: string) => () => R {
+  make: (values: Fields<T>, place: PortPlace) => R,
+): (text: string) => (place: PortPlace) => R {
   return (text) => {
     const values: Record<string, number | string | string[]> = {};
     for (const part of text === '' ? [] : text.split(',')) {
@@ -34,7 +35,7 @@ export function fields<T extends Table, R>(
     }
     const missing = needed.find((name) => values[name] === undefined);
     if (missing !== undefined) throw new PortError(`it needs ${missing}=.`);
-    return () => make(values as Fields<T>);
+    return (place) => make(values as Fields<T>, place);
   };
 }
 

@@ -1,5 +1,5 @@
 import type { VirtioNetCard } from '../hosts/v86/attach.js';
-import { connect, type Capture } from '../fabric/index.js';
+import type { Capture } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/index.js';
 import { pciBusOf } from '../hosts/v86/pciBus.js';
 import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
@@ -135,11 +135,13 @@ export class Network {
     signal: AbortSignal,
     capture?: Capture,
   ): Promise<Network> {
-    const ports = await openPorts(asked.ports ?? []);
+    const plain = backends[asked.backend]();
+    const backend = capture ? captured(plain, capture) : plain;
+    const note = (text: string): void => progress.note(text);
+    // They open before the guests start, as there may be something wrong with them.
+    const ports = await openPorts(asked.ports ?? [], { fabric: backend, clock: systemClock, note });
     const options = { ...asked, mtu: asked.mtu ?? leastMtu(ports) };
     let guests: readonly Guest[] = [];
-    const plain = backends[options.backend]();
-    const backend = capture ? captured(plain, capture) : plain;
     const stop = (): Promise<void> => stopAll(guests, backend, ports);
     try {
       guests = await startGuests({
@@ -152,7 +154,6 @@ export class Network {
       const stations = await Promise.all(
         guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
       );
-      for (const port of ports) connect(backend.addPort(port.name), port);
       return new Network(stations, ports, backend, options, stop);
     } catch (error) {
       await stop();

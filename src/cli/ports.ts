@@ -1,29 +1,43 @@
-import type { FabricPortCounters, Port } from '../fabric/index.js';
+import { connect, type Fabric, type Port } from '../fabric/index.js';
 import { openVxlan, PortError } from '../fabric/index.node.js';
-import { systemClock } from '../hosts/v86/clock.js';
+import type { Clock } from '../virtio/clock.js';
 import { UserError } from '../vm/index.node.js';
 import { fields } from './fields.js';
+import { qemuPort } from './qemuPort.js';
 
-/** A way out of the process, which a port of the switch is connected to. */
-export interface OuterPort extends Port {
-  counters(): FabricPortCounters;
+/** What a way out of the process needs. */
+export interface PortPlace {
+  /** Where it is joined. */
+  readonly fabric: Fabric;
+  readonly clock: Clock;
+  /** A line for a person: who came and went. */
+  readonly note: (text: string) => void;
+}
+
+/** What passed a way out, as plain data. */
+export interface OuterPortCounters {
+  readonly name: string;
+}
+
+/** A way out of the process, which has its ports of the switch. */
+export interface OuterPort {
+  readonly name: string;
+  counters(): OuterPortCounters;
   close(): Promise<void>;
   /** The largest packet that it carries, in bytes; undefined where it carries all. */
   readonly mtu?: number;
 }
 
 /** What a --port asks for. @throws UserError when it can't be opened like that */
-export type PortWish = () => Promise<OuterPort>;
+export type PortWish = (place: PortPlace) => Promise<OuterPort>;
 
-interface PortKind {
+export interface PortKind {
   /** In one line, for the help. */
   readonly help: string;
   readonly example: string;
   /** Reads what stands behind the kind. @throws UserError when it makes no sense */
   readonly parse: (address: string) => PortWish;
 }
-
-const clock = systemClock;
 
 /** What --port can open, by the word before the colon. */
 const kinds: Readonly<Record<string, PortKind>> = {
@@ -33,10 +47,18 @@ const kinds: Readonly<Record<string, PortKind>> = {
     parse: fields(
       { vni: 'number', peer: 'list', local: 'text', port: 'number', mtu: 'number' },
       ['vni', 'peer'],
-      (read) => openVxlan({ clock, ...read, vni: read.vni!, peers: read.peer! }),
+      (read, place) => single(openVxlan({ clock: place.clock, ...read, vni: read.vni!, peers: read.peer! }), place),
     ),
   },
+  qemu: qemuPort,
 };
+
+/** A way out that is one port. */
+async function single<P extends Port & OuterPort>(opening: Promise<P>, { fabric }: PortPlace): Promise<P> {
+  const port = await opening;
+  connect(fabric.addPort(port.name), port);
+  return port;
+}
 
 /** The lines of the help that tell of each kind. */
 export const portHelp = Object.values(kinds)
@@ -53,14 +75,14 @@ export function portWish(text: string, before: readonly PortWish[] = []): readon
     throw new UserError(`--port takes a kind and an address, such as ${examples.join(' or ')}; '${text}' is neither.`);
   }
   const wish = named(text, () => kind.parse(text.slice(colon + 1)));
-  return [...before, () => named(text, wish)];
+  return [...before, (place) => named(text, () => wish(place))];
 }
 
 /** Opens all of them; where one can't be opened, none is left open. @throws UserError */
-export async function openPorts(wishes: readonly PortWish[]): Promise<OuterPort[]> {
+export async function openPorts(wishes: readonly PortWish[], place: PortPlace): Promise<OuterPort[]> {
   const ports: OuterPort[] = [];
   try {
-    for (const wish of wishes) ports.push(await wish());
+    for (const wish of wishes) ports.push(await wish(place));
     return ports;
   } catch (error) {
     await Promise.all(ports.map((port) => port.close()));

@@ -1,7 +1,6 @@
 import { featureNames } from '../virtio/features.js';
 import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
-import type { FabricPortCounters } from '../fabric/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { CaptureReport } from './capture.js';
@@ -9,6 +8,7 @@ import type { FaultEntry } from './faults.js';
 import type { HotplugReport } from './hotplug.js';
 import { negotiated, type NegotiatedReport } from './negotiated.js';
 import type { Station } from './network.js';
+import type { OuterPortCounters } from './ports.js';
 import type { Run } from './runs.js';
 
 /** What `vmq boot --json` prints. */
@@ -22,7 +22,7 @@ export interface Report {
   /** What the driver of each guest did; there only with --check-driver. */
   readonly driver?: readonly GuestDriverReport[] | undefined;
   /** What passed the ways out, in the order of the options; there only with --port. */
-  readonly ports?: readonly FabricPortCounters[] | undefined;
+  readonly ports?: readonly OuterPortCounters[] | undefined;
   /** How much was captured; there only with --capture. */
   readonly capture?: CaptureReport | undefined;
 }
@@ -71,7 +71,7 @@ export function report(
   runs: readonly Run[],
   hotplug?: readonly HotplugReport[],
   capture?: CaptureReport,
-  ports: readonly FabricPortCounters[] = [],
+  ports: readonly OuterPortCounters[] = [],
 ): Report {
   const driver = stations.flatMap(({ number, checker }) => (checker ? [{ guest: number, ...checker.report() }] : []));
   return {

@@ -22,3 +22,7 @@ export { Loopback } from './loopback.js';
 export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
 export { SwitchPort, type SwitchPortOptions } from './switchPort.js';
 export * from './shared/index.js';
+export { type ConnectionCounters, type Fabric } from './wire/connections.js';
+export type { ReconnectOptions } from './wire/reconnect.js';
+export type { ServerEvent, WireEvent } from './wire/wireEvent.js';
+export { WirePort, type Wire, type WireCounters, type WireLimits } from './wire/wirePort.js';

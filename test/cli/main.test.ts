@@ -31,6 +31,14 @@ describe('bad use', () => {
 
   it.each([
     [['boot', '--backend', 'hub'], /^--backend takes switch or loopback; 'hub' is not one\.$/],
+    [['boot', '--port', 'qemu:hear:/a'], /^--port 'qemu:hear:\/a': it takes qemu:listen: or qemu:connect:, and/],
+    [['boot', '--port', 'qemu:listen:localhost'], /^--port .*: an address is HOST:PORT, or a path .*'localhost' is/],
+    [['boot', '--port', 'qemu:listen:[::1]:70000'], /^--port .*: an address is HOST:PORT, or a path/],
+    [['boot', '--port', 'qemu:connect:localhost:0'], /^--port .*: an address is HOST:PORT/],
+    [
+      ['boot', '--port', 'qemu:listen:/nonexistent/a', '--exec', 'ls'],
+      /^--port 'qemu:listen:\/nonexistent\/a': nothing can listen at \/nonexistent\/a \(.*\); give an address/,
+    ],
     [['boot', '--guests', '0'], /^--guests .*'0'/],
     [['boot', '--guests', 'two'], /^--guests .*'two'/],
     [['boot', '--queues', '0'], /^--queues .* 1 to 256; '0'/],

@@ -24,8 +24,10 @@ export const dropReasons = {
   backlogFull: 'the backlog of the receiver is full',
   /** The queue was reset or its driver went away while the frame waited. */
   reset: 'the device was reset while the frame waited',
-  /** What came in a tunnel has not the tunnel's header. */
-  malformed: 'the header of the tunnel is missing or wrong',
+  /** What came from outside is not what the port carries: no frame, or one without its tunnel's header. */
+  malformed: 'what came from outside is no frame of this kind of port',
+  /** A way out of the process has nobody at its other end. */
+  disconnected: 'nobody is at the other end',
   /** What came in a tunnel belongs to another of its networks. */
   otherNetwork: 'it is of another network',
   /** The system could not carry it on. */
