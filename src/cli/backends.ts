@@ -1,13 +1,19 @@
-import { Loopback, Switch, type FabricPortCounters, type Port } from '../fabric/index.js';
+import { Loopback, Switch, type FabricPortCounters, type LinkConditions, type Port } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/clock.js';
 
 /** A port of a backend, for one card. */
 export type BackendPort = Port & { counters(): FabricPortCounters };
 
+/** What is known of a card and its link, for what stands between it and its port. */
+export interface CardLink {
+  readonly mac: string;
+  readonly conditions: LinkConditions | undefined;
+}
+
 /** What the cards are connected to. */
 export interface Backend {
-  /** A port for another card; its address is for captures. */
-  addPort(name: string, mac?: string): BackendPort;
+  /** A port for another card. */
+  addPort(name: string, about?: CardLink): BackendPort;
   /** Takes a port away again. */
   removePort(port: Port): void;
   close(): void;
@@ -37,3 +43,24 @@ export const backends = {
 } as const satisfies Record<string, () => Backend>;
 
 export type BackendName = keyof typeof backends;
+
+/** A backend that has something before each of its ports: `place` answers what is to be connected with instead. */
+export function before(backend: Backend, place: (port: BackendPort, about?: CardLink) => Port): Backend {
+  const plain = new Map<Port, BackendPort>();
+  return {
+    addPort(name, about) {
+      const port = backend.addPort(name, about);
+      const placed = place(port, about);
+      if (placed === port) return port;
+      plain.set(placed, port);
+      return 'counters' in placed
+        ? (placed as BackendPort)
+        : Object.assign(placed, { counters: () => port.counters() });
+    },
+    removePort(placed) {
+      backend.removePort(plain.get(placed) ?? placed);
+      plain.delete(placed);
+    },
+    close: () => backend.close(),
+  };
+}

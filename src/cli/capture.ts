@@ -1,8 +1,8 @@
-import { Capture, type CaptureCounters, type CaptureSink, type Port } from '../fabric/index.js';
+import { Capture, type CaptureCounters, type CaptureSink } from '../fabric/index.js';
 import { openCaptureFile, openCaptureOutput } from '../fabric/index.node.js';
 import { systemClock } from '../hosts/v86/clock.js';
 import { UserError } from '../vm/index.node.js';
-import type { Backend } from './backends.js';
+import { before, type Backend } from './backends.js';
 import type { Progress } from './progress.js';
 import type { Streams } from './streams.js';
 import { packageVersion } from './version.js';
@@ -64,21 +64,7 @@ const reasons: Readonly<Record<string, string | undefined>> = {
 
 /** A backend whose ports are captured. */
 export function captured(backend: Backend, capture: Capture): Backend {
-  const plain = new Map<Port, Port>();
-  return {
-    addPort(name, mac) {
-      const port = backend.addPort(name);
-      const tapped = Object.assign(capture.tap(port, { mac }), { counters: () => port.counters() });
-      plain.set(tapped, port);
-      return tapped;
-    },
-    removePort(tapped) {
-      const port = plain.get(tapped);
-      plain.delete(tapped);
-      if (port) backend.removePort(port);
-    },
-    close: () => backend.close(),
-  };
+  return before(backend, (port, about) => capture.tap(port, { mac: about?.mac }));
 }
 
 /** Ends a capture, and says how much of it there is. */

@@ -12,6 +12,8 @@ import type { GuestFault } from './faultOption.js';
 import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
 import { SecondCard, secondMac } from './hotplug.js';
+import { linkOf, type GuestLink } from './linkOption.js';
+import { conditioned } from './links.js';
 import { openPorts, type OuterPort, type PortWish } from './ports.js';
 import type { Progress } from './progress.js';
 
@@ -33,6 +35,8 @@ export interface NetworkOptions extends Pick<
   readonly transitional?: boolean | undefined;
   /** Each card's driver is watched, for the statements of the specification that it breaks. */
   readonly checkDriver?: boolean | undefined;
+  /** What the links of the cards are like. */
+  readonly links?: readonly GuestLink[] | undefined;
   /** How the cards misbehave. */
   readonly faults?: readonly GuestFault[] | undefined;
 }
@@ -118,7 +122,10 @@ export class Network {
     const { queuePairs, mtu, features, transitional } = this.options;
     return Promise.all(
       this.stations.map((station) => {
-        const port = this.backend.addPort(`guest ${station.number}, second card`, secondMac(station));
+        const port = this.backend.addPort(`guest ${station.number}, second card`, {
+          mac: secondMac(station),
+          conditions: linkOf(this.options.links ?? [], station.number),
+        });
         return SecondCard.plug(station, { port, queuePairs, mtu, features, transitional, signal });
       }),
     );
@@ -136,7 +143,8 @@ export class Network {
     capture?: Capture,
   ): Promise<Network> {
     const plain = backends[asked.backend]();
-    const backend = capture ? captured(plain, capture) : plain;
+    const linked = asked.links ? conditioned(plain) : plain;
+    const backend = capture ? captured(linked, capture) : linked;
     const note = (text: string): void => progress.note(text);
     // They open before the guests start, as there may be something wrong with them.
     const ports = await openPorts(asked.ports ?? [], { fabric: backend, clock: systemClock, note });
@@ -183,14 +191,14 @@ async function plugIn(
   guest: Guest,
   number: number,
   backend: Backend,
-  { queuePairs, mtu, features, transitional, checkDriver: watched, faults: asked = [] }: NetworkOptions,
+  { queuePairs, mtu, features, transitional, checkDriver: watched, faults: asked = [], links = [] }: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
   const plans = asked.filter((plan) => (plan.guest ?? number) === number);
   let misbehaving: { card: VirtioNetCard; injection: FaultInjection } | undefined;
   const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
-  const port = backend.addPort(`guest ${number}`, mac);
+  const port = backend.addPort(`guest ${number}`, { mac, conditions: linkOf(links, number) });
   const faults = new FaultLog();
   let checker: DriverChecker | undefined;
   pciBusOf(guest.emulator).onError.on(({ error }) =>

@@ -26,6 +26,7 @@ import { checkModern, featureWishes, type NetFeatureWishes } from './featureWish
 import { buildImage } from './guestBuild.js';
 import { portHelp, portWish, type PortWish } from './ports.js';
 import { probe } from './probe.js';
+import { checkLinks, guestLink, type GuestLink } from './linkOption.js';
 import type { Streams } from './streams.js';
 import { tour } from './tour.js';
 import { packageVersion } from './version.js';
@@ -56,6 +57,7 @@ export interface BootOptions extends ImageOptions {
   readonly hotplug?: boolean;
   readonly checkDriver?: boolean;
   readonly port?: readonly PortWish[];
+  readonly link?: readonly GuestLink[];
   readonly capture?: string;
   readonly snapLength?: number;
 }
@@ -97,6 +99,9 @@ Where there is no --mtu, cards tell their drivers of the least that these carry.
 
 A command of --exec runs in guest 1, or in guest N with N: before it; they run
 one after the other. Without --exec the terminal is a console of the guests.
+With --link 2:rate=5mbit the conditions are of guest 2's link only. There are
+rate, lane-rate, delay, jitter, loss, duplicate, reorder, mtu, queue and seed;
+each way of a link has all of them by itself.
 With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 
 The exit status is 0 when every command's was, else 1; it is 2 when what was
@@ -159,6 +164,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
     .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
     .option('--port <kind:address>', 'a way out of the network, as below; may be given more than once', portWish)
+    .option('--link <conditions>', "what the guests' links are like: rate=10mbit,delay=20ms,loss=1%", guestLink)
     .option('--capture <file>', "write all that passes the guests' ports as pcapng; - is standard output", captureFile)
     .option('--snap-length <bytes>', 'the most of each frame that is captured', wholeNumber('snap-length'))
     .option('--timeout <seconds>', 'how long each command may take', wholeNumber('timeout'), 300)
@@ -230,7 +236,7 @@ function runConform(options: ConformOptions, streams: Streams): Promise<number> 
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
   const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
-  const { fault: faults, port: ports, capture, snapLength } = options;
+  const { fault: faults, port: ports, link: links, capture, snapLength } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -246,9 +252,10 @@ export function bootSettings(options: BootOptions): BootSettings {
   if (ports && backend !== 'switch') throw new UserError(`--port needs the switch; leave out --backend ${backend}.`);
   if (features && !transitional) checkModern(features);
   if (faults) checkGuests(faults, guests);
+  if (links) checkLinks(links, guests);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, ports },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, ports, links },
       ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
       image: { suite, kernelPackage, mirror },
     },

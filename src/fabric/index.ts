@@ -9,6 +9,9 @@ export {
   type CaptureSink,
   type TapOptions,
 } from './capture/capture.js';
+export { ConditionedLink, type LinkCounters } from './conditions/conditionedLink.js';
+export { linkSettings, type LinkConditions } from './conditions/options.js';
+export type { LinkLaneCounters } from './conditions/way.js';
 export { PortError } from './portError.js';
 export {
   VxlanPort,

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import type { Input } from '../../src/lab/fuzz/index.js';
-import { randomNumbers } from '../../src/lab/faults/condition.js';
+import { randomNumbers } from '../../src/virtio/random.js';
 import { Coverage, type FolderCoverage } from './coverage.js';
 
 /** What the worker is started with. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../virtio/clock.js';
+import { randomNumbers } from '../../virtio/random.js';
 
 /** When a fault happens. All that is said must be true; with nothing said it happens at each event. */
 export interface Condition {
@@ -52,15 +53,4 @@ export class Trigger {
     this.told(queue);
     return true;
   }
-}
-
-/** Numbers from 0 to below 1, the same for the same seed: Marsaglia's xorshift of 32 bits. */
-export function randomNumbers(seed: number): () => number {
-  let state = Math.imul(seed + 1, 0x9e3779b1) | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }

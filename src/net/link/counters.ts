@@ -32,6 +32,8 @@ export const dropReasons = {
   otherNetwork: 'it is of another network',
   /** The system could not carry it on. */
   network: 'the system could not send or receive it',
+  /** Lost on its way, as the conditions of the link ask for. */
+  linkLoss: 'the link lost it, as its conditions say',
   /** The receiver or the sender needs a reset after its driver broke a rule. */
   fault: 'the driver broke a rule',
 } as const;

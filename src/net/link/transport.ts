@@ -36,3 +36,11 @@ function fragmentLength(frame: Frame): number {
 export function wirePayload(frame: Frame): number {
   return wireLength(frame) - typeOffset(frame.head()) - typeBytes;
 }
+
+/** All that goes over a wire for a frame, in bytes: each of its segments has the headers of the whole. */
+export function wireBytes(frame: Frame): number {
+  if (frame.gso === gsoType.none || frame.gsoSize === 0) return frame.length;
+  const headers = frame.gso === gsoType.udp ? frame.checksumStart : headersEnd(frame);
+  const segments = Math.max(1, Math.ceil((frame.length - headers) / frame.gsoSize));
+  return frame.length + (segments - 1) * headers;
+}

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { randomNumbers } from '../../../src/lab/faults/condition.js';
+import { randomNumbers } from '../../../src/virtio/random.js';
 import {
   execute,
   inputText,

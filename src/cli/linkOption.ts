@@ -1,0 +1,106 @@
+import { linkSettings, type LinkConditions } from '../fabric/index.js';
+import { UserError } from '../vm/index.node.js';
+import { similarNames } from './similar.js';
+
+/** What the links of the guests are to be like: of all of them, or of one. */
+export interface GuestLink {
+  /** Guests count from 1; undefined for all that nothing is said of by themselves. */
+  readonly guest: number | undefined;
+  readonly conditions: LinkConditions;
+}
+
+/** A kind of value: how it is written, and what its units are worth. */
+interface Quantity {
+  readonly takes: string;
+  readonly units: Readonly<Record<string, number>>;
+}
+
+/** Bits a second. */
+const rate: Quantity = {
+  takes: 'a rate such as 10mbit (bit, kbit, mbit or gbit a second)',
+  units: { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 },
+};
+/** Milliseconds. */
+const time: Quantity = { takes: 'a time such as 20ms (us, ms or s)', units: { us: 1e-3, ms: 1, s: 1e3 } };
+const chance: Quantity = { takes: 'a chance such as 1%, from 0% to 100%', units: { '%': 0.01 } };
+const number: Quantity = { takes: 'a whole number', units: { '': 1 } };
+
+/** The conditions by their names on the command line. */
+const conditions: Readonly<Record<string, { field: keyof LinkConditions; quantity: Quantity }>> = {
+  rate: { field: 'rate', quantity: rate },
+  'lane-rate': { field: 'laneRate', quantity: rate },
+  delay: { field: 'delay', quantity: time },
+  jitter: { field: 'jitter', quantity: time },
+  loss: { field: 'loss', quantity: chance },
+  duplicate: { field: 'duplicate', quantity: chance },
+  reorder: { field: 'reorder', quantity: chance },
+  mtu: { field: 'mtu', quantity: { ...number, takes: 'a whole number of bytes, at least 68' } },
+  queue: { field: 'queue', quantity: time },
+  seed: { field: 'seed', quantity: { ...number, takes: 'a whole number from 0 to 4294967295' } },
+};
+
+/**
+ * Reads a value of --link: conditions with commas between, such as `rate=10mbit,delay=20ms`, for the links of all guests,
+ * or with `2:` before them for guest 2's.
+ * @throws UserError for what is no condition, or out of its range, or said twice
+ */
+export function guestLink(text: string, before: readonly GuestLink[] = []): readonly GuestLink[] {
+  const [, numbered, rest] = /^(\d+):(.*)$/s.exec(text) ?? [];
+  const guest = numbered === undefined ? undefined : Number(numbered);
+  if (before.some((other) => other.guest === guest)) {
+    const whose = guest === undefined ? 'all links' : `the link of guest ${guest}`;
+    throw new UserError(`--link '${text}': the conditions of ${whose} were given already; put them into one option.`);
+  }
+  return [...before, { guest, conditions: linkConditions(rest ?? text) }];
+}
+
+/** @throws UserError when a link is for a guest that there is not */
+export function checkLinks(links: readonly GuestLink[], guests: number): void {
+  for (const { guest = 1 } of links) {
+    if (guest >= 1 && guest <= guests) continue;
+    const there = guests === 1 ? 'there is only guest 1' : `the guests are 1 to ${guests}`;
+    throw new UserError(`--link is for guest ${guest}, but ${there}.`);
+  }
+}
+
+/** The conditions of a guest's link; undefined where there are none. */
+export function linkOf(links: readonly GuestLink[], guest: number): LinkConditions | undefined {
+  const found = links.find((link) => link.guest === guest) ?? links.find((link) => link.guest === undefined);
+  return found?.conditions;
+}
+
+function linkConditions(text: string): LinkConditions {
+  const found: Partial<Record<keyof LinkConditions, number>> = {};
+  for (const item of text.split(',')) {
+    const [, name, value] = /^\s*([a-z-]+)=(\S+)\s*$/.exec(item) ?? [];
+    if (name === undefined || value === undefined) {
+      throw new UserError(`--link: a condition is like delay=20ms; '${item}' is not one.`);
+    }
+    const known = Object.hasOwn(conditions, name) ? conditions[name] : undefined;
+    if (!known) throw new UserError(`--link: no condition is called '${name}'; ${hint(name)}`);
+    if (known.field in found) throw new UserError(`--link: ${name} is there twice.`);
+    found[known.field] = quantity(name, value, known.quantity);
+  }
+  try {
+    linkSettings(found);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`--link '${text}': ${error.message}`);
+  }
+  return found;
+}
+
+function hint(name: string): string {
+  const names = Object.keys(conditions);
+  const meant = similarNames(name, names);
+  return meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : `there are ${names.join(', ')}.`;
+}
+
+function quantity(name: string, text: string, { takes, units }: Quantity): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)([a-z%]*)$/i.exec(text) ?? [];
+  const worth = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
+  const value = Number(digits) * (worth ?? NaN);
+  const whole = !('' in units) || Number.isInteger(value);
+  if (worth !== undefined && whole) return value;
+  throw new UserError(`--link: ${name} takes ${takes}; '${text}' is not one.`);
+}
