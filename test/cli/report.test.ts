@@ -88,9 +88,10 @@ describe('the report of vmq boot --json', () => {
     expect(drivers).toHaveLength(1);
     const [{ guest, statements, violations, leftOut }] = drivers!;
     expect({ guest, leftOut }).toEqual({ guest: 2, leftOut: 0 });
-    expect(violations.map(({ statement, queue }) => ({ statement, queue }))).toContainEqual({
-      statement: 'net-dri-071',
-      queue: 3,
+    expect(violations).toContainEqual({
+      ...{ statement: 'net-dri-071', section: '5.1.6.5.6.1', says: 'only pairs in use are sent on' },
+      ...{ time: expect.any(Number) as unknown, queue: 3, descriptor: expect.any(Number) as unknown },
+      seen: 'a packet on pair 1, with 1 in use',
     });
     const pairs = statements.find(({ statement }) => statement === 'net-dri-071');
     expect(pairs).toMatchObject({ section: '5.1.6.5.6.1', checked: 1, violations: 1 });

@@ -74,7 +74,9 @@ export class Findings {
     if (right) return true;
     count.violations++;
     const { section, says } = statements[statement];
-    const violation = { statement, section, says, time: this.now() - this.start, ...place, seen: seen() };
+    const { queue, descriptor } = place;
+    const where = { ...(queue !== undefined && { queue }), ...(descriptor !== undefined && { descriptor }) };
+    const violation = { statement, section, says, time: this.now() - this.start, ...where, seen: seen() };
     if (this.violations.length < this.limit) this.violations.push(violation);
     else this.leftOut++;
     this.onViolation.emit(violation);

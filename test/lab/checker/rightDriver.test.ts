@@ -3,9 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { NetDriver, openModern } from '../../../src/driver/index.js';
 import { checkDriver } from '../../../src/lab/checker/index.js';
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
+import type { Target } from '../../../src/lab/targets/target.js';
 import { describeOperations, operations } from '../targets/operations.js';
+import { describeSubsets } from '../targets/subsets.js';
 import { exchange, start, ways, type Way } from '../targets/script.js';
 import { looks, watched } from './watched.js';
+
+/** A card whose driver is judged when it is closed. */
+function judged(): Promise<Target> {
+  const { target, checker } = watched();
+  const close = (): Promise<void> => {
+    expect(checker.report().violations).toEqual([]);
+    return Promise.resolve();
+  };
+  return Promise.resolve({ ...target, close });
+}
 
 const legacyCard = { transitional: true, queueSize: 16 };
 
@@ -20,14 +32,9 @@ describe('a driver that does all right', () => {
 
   // One of these asks for an offload that there is not, to be refused: net.test.ts has that driver.
   const right = (Object.keys(operations) as (keyof typeof operations)[]).filter((name) => name !== 'receive offloads');
-  describeOperations(() => {
-    const { target, checker } = watched();
-    const close = (): Promise<void> => {
-      expect(checker.report().violations).toEqual([]);
-      return Promise.resolve();
-    };
-    return Promise.resolve({ ...target, close });
-  }, right);
+  describeOperations(judged, right);
+
+  describeSubsets(judged, 30);
 
   it('breaks none when it starts again and again', async () => {
     const { target, checker } = watched();

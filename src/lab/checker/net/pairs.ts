@@ -19,8 +19,9 @@ export class PairRules implements Rules {
 
   activated(): void {
     this.forget();
-    // Of a device that was restored nobody knows what its driver had set.
-    if (this.card.view.history) this.pairs = 1;
+    // Of a device that was restored nobody knows what its driver had set; without the feature there is no such command,
+    // and nothing is said of steering by hash.
+    if (this.card.view.history && this.card.has('VIRTIO_NET_F_MQ')) this.pairs = 1;
   }
 
   forget(): void {
@@ -30,7 +31,7 @@ export class PairRules implements Rules {
 
   exposed(buffer: Buffer): void {
     const { card, pairs, findings } = this;
-    if (pairs === undefined || !card.multiqueue || card.kind(buffer.queue) !== 'transmit') return;
+    if (pairs === undefined || card.kind(buffer.queue) !== 'transmit') return;
     const pair = buffer.queue >>> 1;
     const statement = this.commanded ? 'net-dri-071' : 'net-dri-070';
     findings.check(statement, pair < pairs, () => `a packet on pair ${pair}, with ${pairs} in use`, buffer);

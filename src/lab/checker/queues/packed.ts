@@ -180,11 +180,13 @@ export class PackedRingWatch implements RingWatch {
 
   /** Reads an indirect table (2.8.7); false when it is none. */
   private readTable(builder: BufferBuilder, table: number, bytes: number): boolean {
-    const { findings, reader } = this;
+    const { findings, reader, setup } = this;
     const entries = Math.floor(bytes / descriptorBytes);
     if (!builder.reaches(table, bytes) || entries === 0) return false;
     let strange = 0;
-    for (let at = table; at < table + descriptorBytes * entries; at += descriptorBytes) {
+    const end = table + descriptorBytes * entries;
+    // Longer than it may be, it is not worth to be read to its end.
+    for (let at = table; at < end && builder.pieces.length <= setup.size; at += descriptorBytes) {
       const flags = reader.u16(at + 14);
       strange |= flags & ~flag.write;
       builder.add(reader.u64(at), reader.u32(at + 8), (flags & flag.write) !== 0);

@@ -217,7 +217,8 @@ export class SplitRingWatch implements RingWatch {
       const next = reader.u16(base + 14);
       if (flags & flag.indirect) nested = true;
       else builder.add(reader.u64(base), reader.u32(base + 8), (flags & flag.write) !== 0);
-      if (!(flags & flag.next)) break;
+      // Longer than it may be, it is not worth to be read to its end.
+      if (!(flags & flag.next) || builder.pieces.length > setup.size) break;
       if (next !== at + 1) sequential = false;
       at = next;
     }
