@@ -254,7 +254,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.active = undefined;
     this.header = undefined;
     this.failed = false;
-    this.suspension.end();
+    this.config.linkUp = this.suspension.end() ?? this.config.linkUp;
     this.reception.forget();
     this.control = undefined;
     this.guestOffloads.reset();

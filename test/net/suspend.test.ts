@@ -52,6 +52,19 @@ describe('a suspended card (virtio 1.4, 3.4)', () => {
     expect(driver.msix!.fired()).toEqual(expect.arrayContaining([1, 2]));
   });
 
+  it('has the link that it was given meanwhile, when it goes on and after a reset', () => {
+    const { card, driver, suspend, resume } = newPair();
+    suspend();
+    card.setLink(false);
+    expect(card.linkUp).toBe(true);
+    resume();
+    expect(card.linkUp).toBe(false);
+    suspend();
+    card.setLink(true);
+    driver.pci.reset();
+    expect(card.linkUp).toBe(true);
+  });
+
   it('is suspended only when what it has of the driver is given back', () => {
     const { driver, wire, status, suspend } = newPair();
     wire.answer = Sent.full;
