@@ -45,21 +45,19 @@ export const backends = {
 export type BackendName = keyof typeof backends;
 
 /** A backend that has something before each of its ports: `place` answers what is to be connected with instead. */
-export function before(backend: Backend, place: (port: BackendPort, about?: CardLink) => Port): Backend {
+export function before(backend: Backend, place: (port: BackendPort, about?: CardLink) => BackendPort): Backend {
   const plain = new Map<Port, BackendPort>();
   return {
     addPort(name, about) {
       const port = backend.addPort(name, about);
       const placed = place(port, about);
-      if (placed === port) return port;
       plain.set(placed, port);
-      return 'counters' in placed
-        ? (placed as BackendPort)
-        : Object.assign(placed, { counters: () => port.counters() });
+      return placed;
     },
     removePort(placed) {
-      backend.removePort(plain.get(placed) ?? placed);
+      const port = plain.get(placed);
       plain.delete(placed);
+      if (port) backend.removePort(port);
     },
     close: () => backend.close(),
   };

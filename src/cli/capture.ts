@@ -64,7 +64,9 @@ const reasons: Readonly<Record<string, string | undefined>> = {
 
 /** A backend whose ports are captured. */
 export function captured(backend: Backend, capture: Capture): Backend {
-  return before(backend, (port, about) => capture.tap(port, { mac: about?.mac }));
+  return before(backend, (port, about) =>
+    Object.assign(capture.tap(port, { mac: about?.mac }), { counters: () => port.counters() }),
+  );
 }
 
 /** Ends a capture, and says how much of it there is. */

@@ -29,25 +29,29 @@ const roundTrips = (ping: string): number[] =>
 const received = (iperf: string): number => Number(/([\d.]+) Mbits\/sec +receiver/.exec(iperf)?.[1]);
 
 describe('vmq boot --link', () => {
-  it('has ping show the delay, and iperf3 the rate', async () => {
+  it('has ping show the delay, iperf3 the rate, and a guest with a good link nothing of it', async () => {
     const { report, output } = await boot(
-      2,
+      3,
       ['2:rate=8mbit,delay=40ms'],
       'ping -c 8 -i 0.2 10.0.0.2',
       'iperf3 -c 10.0.0.2 -t 4 -f m',
       'iperf3 -c 10.0.0.2 -R -t 4 -f m',
+      'iperf3 -c 10.0.0.3 -t 3 -f m',
+      'iperf3 -c 10.0.0.2 -t 6 >/dev/null & sleep 1; iperf3 -c 10.0.0.3 -t 3 -f m; wait',
     );
     const times = roundTrips(output[0]);
     expect(times).toHaveLength(8);
     // Each way has the delay. A machine that is busy makes it longer, but never shorter.
     expect(Math.min(...times)).toBeGreaterThanOrEqual(80);
     expect(Math.min(...times)).toBeLessThan(120);
-    const [toSlow, fromSlow] = output.slice(1).map(received);
+    const [toSlow, fromSlow, alone, beside] = output.slice(1).map(received);
     for (const rate of [toSlow, fromSlow]) {
       // What TCP carries is at most 1448 of 1514 bytes.
       expect(rate).toBeLessThanOrEqual(8);
       expect(rate).toBeGreaterThan(4);
     }
+    // One that waited for the slow one would get no more than that; what it gets exactly, headOfLine.test.ts shows.
+    expect(beside).toBeGreaterThan(alone / 2);
     for (const { lanes } of report.devices) for (const { dropped } of lanes) expect(dropped).toEqual({});
   });
 
