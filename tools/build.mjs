@@ -17,6 +17,7 @@ await Promise.all([
       v86: 'src/hosts/v86/index.ts',
       fabric: 'src/fabric/index.ts',
       'fabric.node': 'src/fabric/index.node.ts',
+      'fabric.web': 'src/fabric/index.web.ts',
       vm: 'src/vm/index.ts',
       'vm.node': 'src/vm/index.node.ts',
       'vm.worker': 'src/vm/worker/main.node.ts',

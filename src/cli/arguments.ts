@@ -14,6 +14,7 @@ export const ranges = {
   memory: { least: 65, most: 2047, of: ' of MiB' },
   'snap-length': { least: 14, most: 262144, of: ' of bytes' },
   mtu: { least: 68, most: 65535, of: ' of bytes' },
+  connections: { least: 1, most: 65535, of: '' },
   timeout: { least: 1, most: 86400, of: ' of seconds' },
   random: { least: 0, most: 1000000, of: '' },
   seed: { least: 0, most: 0xffffffff, of: '' },

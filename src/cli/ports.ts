@@ -4,6 +4,7 @@ import type { Clock } from '../virtio/clock.js';
 import { UserError } from '../vm/index.node.js';
 import { fields } from './fields.js';
 import { qemuPort } from './qemuPort.js';
+import { relayPort } from './relayPort.js';
 
 /** What a way out of the process needs. */
 export interface PortPlace {
@@ -51,6 +52,7 @@ const kinds: Readonly<Record<string, PortKind>> = {
     ),
   },
   qemu: qemuPort,
+  relay: relayPort,
 };
 
 /** A way out that is one port. */

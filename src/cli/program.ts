@@ -28,6 +28,7 @@ import { portHelp, portWish, type PortWish } from './ports.js';
 import { probe } from './probe.js';
 import { checkLinks, guestLink, type GuestLink } from './linkOption.js';
 import type { Streams } from './streams.js';
+import { listenAddress, origin, relay, type RelaySettings } from './relay.js';
 import { tour } from './tour.js';
 import { packageVersion } from './version.js';
 
@@ -73,6 +74,13 @@ interface ProbeOptions {
   readonly json?: boolean;
 }
 
+/** The options of `vmq relay`, as Commander answers them. */
+interface RelayOptions extends Pick<RelaySettings, 'connections'> {
+  readonly listen: Pick<RelaySettings, 'host' | 'port'>;
+  readonly origin?: readonly string[];
+  readonly json?: boolean;
+}
+
 /** The options of `vmq conform`, as Commander answers them. */
 interface ConformOptions {
   readonly target?: Subject;
@@ -107,6 +115,10 @@ With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 The exit status is 0 when every command's was, else 1; it is 2 when what was
 asked for makes no sense. A command that took too long has status 124, one whose
 guest ended has 255.`;
+
+const relayNotes = `
+It joins whoever connects until it is interrupted (Ctrl-C), and then prints what
+passed each connection. The exit status is then 0.`;
 
 const conformNotes = `
 The exit status is 0 when no case failed, else 1; with --compare it is 0 when all
@@ -203,6 +215,22 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .action(async ({ target, offer = {}, accept, sweep, random, seed, json = false }: ProbeOptions) => {
       if (sweep && accept) throw new UserError('--sweep and --accept both say what is accepted; give one of them.');
       exit(await probe({ target, offer, accept, sweep: sweep ? { random, seed } : undefined, json }, streams));
+    });
+
+  program
+    .command('relay')
+    .description("join v86's cards (relay_url) and this command's (--port relay:URL) by WebSockets")
+    .addOption(
+      new Option('--listen <host:port>', 'where to listen')
+        .default(listenAddress('127.0.0.1:8087'), '127.0.0.1:8087')
+        .argParser(listenAddress),
+    )
+    .option('--origin <origin>', 'pages that may connect, or *; repeatable (default: pages of this machine)', origin)
+    .option('--connections <n>', 'how many may be connected at a time', wholeNumber('connections'), 256)
+    .option('--json', 'print one JSON document, and nothing else, on standard output')
+    .addHelpText('after', relayNotes)
+    .action(async ({ listen, origin: origins, connections, json = false }: RelayOptions) => {
+      exit(await relay({ ...listen, origins, connections, json }, streams));
     });
 
   program

@@ -63,7 +63,7 @@ function firedByUse(vectors: readonly VectorUse[]): Map<string, number> {
   return new Map(vectors.flatMap(({ use, fired }) => use.split(' ').map((name) => [name, fired])));
 }
 
-function drops(dropped: Partial<Record<DropReason, number>>): string {
+export function drops(dropped: Partial<Record<DropReason, number>>): string {
   const reasons = Object.entries(dropped) as [DropReason, number][];
   return reasons.map(([reason, count]) => `${count}: ${dropReasons[reason]}`).join('; ') || '0';
 }

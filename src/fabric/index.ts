@@ -27,5 +27,7 @@ export { SwitchPort, type SwitchPortOptions } from './switchPort.js';
 export * from './shared/index.js';
 export { type ConnectionCounters, type Fabric } from './wire/connections.js';
 export type { ReconnectOptions } from './wire/reconnect.js';
+export { RelayClient, type RelayClientOptions } from './wire/relayClient.js';
+export type { WebSocketLike } from './wire/webSocket.js';
 export type { ServerEvent, WireEvent } from './wire/wireEvent.js';
 export { WirePort, type Wire, type WireCounters, type WireLimits } from './wire/wirePort.js';

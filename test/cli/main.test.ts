@@ -39,6 +39,17 @@ describe('bad use', () => {
       ['boot', '--port', 'qemu:listen:/nonexistent/a', '--exec', 'ls'],
       /^--port 'qemu:listen:\/nonexistent\/a': nothing can listen at \/nonexistent\/a \(.*\); give an address/,
     ],
+    [['boot', '--port', 'relay:http://a/'], /^--port 'relay:http:\/\/a\/': a relay is at ws:\/\/HOST:PORT\/ or wss/],
+    [['boot', '--port', 'relay:ws:///'], /^--port .*: a relay is at/],
+    [['boot', '--port', 'relay:ws://a:b/'], /^--port .*: a relay is at/],
+    [['relay', '--listen', 'here'], /^--listen takes HOST:PORT, such as 127\.0\.0\.1:8087; 'here' is not one\.$/],
+    [['relay', '--listen', '/tmp/relay'], /^--listen takes HOST:PORT/],
+    [['relay', '--listen', '192.0.2.1:1'], /^--listen: nothing can listen at 192\.0\.2\.1:1 \(.*\); give an address/],
+    [
+      ['relay', '--origin', 'copy.sh'],
+      /^--origin takes a page's origin, such as https:\/\/copy\.sh, or \* .*'copy.sh'/,
+    ],
+    [['relay', '--connections', '0'], /^--connections takes .*'0'/],
     [['boot', '--guests', '0'], /^--guests .*'0'/],
     [['boot', '--guests', 'two'], /^--guests .*'two'/],
     [['boot', '--queues', '0'], /^--queues .* 1 to 256; '0'/],
@@ -104,6 +115,7 @@ describe('help', () => {
     [['boot', '--help']],
     [['features', '--help']],
     [['tour', '--help']],
+    [['relay', '--help']],
     [['guest', 'build', '--help']],
   ])('%j goes to standard output and fits a narrow terminal', async (args) => {
     const { status, stdout, stderr } = await vmq(...args);

@@ -94,7 +94,7 @@ function unsigned(value: number, width: Width): number {
   return width === 4 ? value >>> 0 : value;
 }
 
-async function stoppedV86(card: 'none' | 'virtio'): Promise<V86> {
+async function stoppedV86(card: 'none' | 'virtio', relayUrl?: string): Promise<V86> {
   const wasm = await v86Module();
   const emulator = new V86({
     wasm_fn: async (imports) => (await WebAssembly.instantiate(wasm, imports)).exports,
@@ -103,7 +103,7 @@ async function stoppedV86(card: 'none' | 'virtio'): Promise<V86> {
     memory_size: memoryBytes,
     vga_memory_size: 1 << 20,
     // v86's types do not know 'none'.
-    net_device: { type: card as 'virtio' },
+    net_device: { type: card as 'virtio', ...(relayUrl !== undefined && { relay_url: relayUrl }) },
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
@@ -141,9 +141,14 @@ export async function v86Ours(options: VirtioNetOptions = {}): Promise<Target & 
   };
 }
 
+export interface V86OwnOptions {
+  /** What v86 connects its card to, beside the wire: a WebSocket relay's URL, or `inbrowser` for a BroadcastChannel. */
+  readonly relayUrl?: string;
+}
+
 /** v86's own virtio card. */
-export async function v86Own(): Promise<Target> {
-  const emulator = await stoppedV86('virtio');
+export async function v86Own({ relayUrl }: V86OwnOptions = {}): Promise<Target> {
+  const emulator = await stoppedV86('virtio', relayUrl);
   return targetOn('v86', emulator, new BusWire(emulator));
 }
 
