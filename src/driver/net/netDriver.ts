@@ -5,7 +5,7 @@ import { noVector } from '../msix.js';
 import { Queue } from '../queue.js';
 import { status } from '../status.js';
 import type { Transport } from '../transport.js';
-import { setQueuePairs, type Command } from './commands.js';
+import { setQueuePairs, setRss, type Command } from './commands.js';
 import { readNetConfig, type NetConfig } from './config.js';
 import { ControlQueue, type Answer } from './control.js';
 import { ReceiveQueue, type Packet, type ReceiveOptions } from './receive.js';
@@ -27,6 +27,19 @@ export interface NetDriverOptions {
 
 /** The vector of configuration changes; queues have those behind it. */
 const configVector = 0;
+
+/** Where RSS is the only way to have more than one pair: every type of hash, and each pair as often as every other. */
+function spreadOver(pairs: number, config: NetConfig): Command {
+  const { rssMaxIndirectionTableLength: longest = 128, rssMaxKeySize = 40, supportedHashTypes = 0 } = config;
+  return setRss({
+    hashTypes: supportedHashTypes,
+    // A power of two, as its length has to be.
+    indirectionTable: Array.from({ length: 2 ** Math.floor(Math.log2(longest)) }, (_, i) => i % pairs),
+    unclassifiedQueue: 0,
+    maxTransmitQueues: pairs,
+    key: Uint8Array.from({ length: rssMaxKeySize }, (_, i) => (37 * i + 11) & 0xff),
+  });
+}
 
 /** A driver of network cards (virtio 5.1): everything set up, on top of a transport whose card has its BARs placed. */
 export class NetDriver {
@@ -94,7 +107,7 @@ export class NetDriver {
     const driver = new NetDriver({ transport, features, config, receivers, transmitters, control, usesMsix });
     for (const receiver of receivers) await receiver.fill();
     const use = options.use ?? pairs;
-    if (use > 1 && driver.has('VIRTIO_NET_F_MQ')) await driver.command(setQueuePairs(use));
+    if (use > 1) await driver.command(driver.has('VIRTIO_NET_F_MQ') ? setQueuePairs(use) : spreadOver(use, config));
     return driver;
   }
 
