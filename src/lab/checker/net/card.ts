@@ -1,6 +1,6 @@
 import type { QueueWatch } from '../queues/queueWatch.js';
 import type { Buffer } from '../queues/ring.js';
-import { hasBit, type AnyFeature } from '../featureBits.js';
+import { has, type FeatureName } from '../../../driver/index.js';
 import type { DriverView } from '../view.js';
 
 export type QueueKind = 'receive' | 'transmit' | 'control';
@@ -19,8 +19,8 @@ export class NetCard {
   }
 
   /** Whether a feature was negotiated. */
-  has(name: AnyFeature): boolean {
-    return hasBit(this.view.working?.features ?? 0n, name);
+  has(name: FeatureName): boolean {
+    return has(this.view.working?.features ?? 0n, name);
   }
 
   get multiqueue(): boolean {

@@ -1,4 +1,4 @@
-import { allFeatureBits, type AnyFeature } from '../featureBits.js';
+import { featureBits, type FeatureName } from '../../../driver/index.js';
 import type { Findings } from '../findings.js';
 import type { Buffer } from '../queues/ring.js';
 import type { StatementId } from '../statements.js';
@@ -32,14 +32,14 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const named = ({ kind, code }: Command): string => `class ${kind}, command ${code}`;
 
 /** The commands need a feature. */
-function needs(statement: StatementId, feature: AnyFeature, kind: number, codes?: readonly number[]): CommandCheck {
+function needs(statement: StatementId, feature: FeatureName, kind: number, codes?: readonly number[]): CommandCheck {
   const run: CommandCheck['run'] = (command, card, findings) =>
     findings.check(statement, card.has(feature), () => `${named(command)} without ${feature}`, command.place);
   return { kind, ...(codes && { codes }), run };
 }
 
 /** The offloads that can be switched, by bit (virtio 5.1.6.5.8), and the feature of each. */
-const offloads: ReadonlyMap<number, AnyFeature> = new Map(
+const offloads: ReadonlyMap<number, FeatureName> = new Map(
   (
     [
       'VIRTIO_NET_F_GUEST_CSUM',
@@ -51,7 +51,7 @@ const offloads: ReadonlyMap<number, AnyFeature> = new Map(
       'VIRTIO_NET_F_GUEST_USO6',
     ] as const
   )
-    .map((name): [number, AnyFeature] => [allFeatureBits[name], name])
+    .map((name): [number, FeatureName] => [featureBits[name], name])
     .concat([
       [46, 'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO'],
       [47, 'VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM'],

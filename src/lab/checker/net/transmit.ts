@@ -1,5 +1,5 @@
 import type { AccessWidth } from '../../../virtio/registers.js';
-import type { AnyFeature } from '../featureBits.js';
+import type { FeatureName } from '../../../driver/index.js';
 import type { Findings } from '../findings.js';
 import type { Buffer } from '../queues/ring.js';
 import type { Rules } from '../rules.js';
@@ -23,7 +23,7 @@ const tunnelBit = { 4: 0x20, 6: 0x40 } as const;
 const tunnelBits = tunnelBit[4] | tunnelBit[6];
 
 /** Kinds of segmentation: the feature that each needs, and the statement that says so. */
-const kinds: readonly { kind: number; needs: AnyFeature; statement: StatementId }[] = [
+const kinds: readonly { kind: number; needs: FeatureName; statement: StatementId }[] = [
   { kind: gso.tcp4, needs: 'VIRTIO_NET_F_HOST_TSO4', statement: 'net-dri-017' },
   { kind: gso.tcp6, needs: 'VIRTIO_NET_F_HOST_TSO6', statement: 'net-dri-018' },
   { kind: gso.udp, needs: 'VIRTIO_NET_F_HOST_UFO', statement: 'net-dri-019' },

@@ -1,11 +1,10 @@
-import { status } from '../../../driver/index.js';
-import { allFeatureBits, hasBit, type AnyFeature } from '../featureBits.js';
+import { featureBits, has, status, type FeatureName } from '../../../driver/index.js';
 import type { Findings } from '../findings.js';
 import type { Field, Rules } from '../rules.js';
 import type { DriverView } from '../view.js';
 
 /** Feature bit requirements (virtio 5.1.3.1): a feature, and what of each group it needs one. */
-const requirements: readonly (readonly [AnyFeature, ...(readonly AnyFeature[])[]])[] = [
+const requirements: readonly (readonly [FeatureName, ...(readonly FeatureName[])[]])[] = [
   ['VIRTIO_NET_F_GUEST_TSO4', ['VIRTIO_NET_F_GUEST_CSUM']],
   ['VIRTIO_NET_F_GUEST_TSO6', ['VIRTIO_NET_F_GUEST_CSUM']],
   ['VIRTIO_NET_F_GUEST_ECN', ['VIRTIO_NET_F_GUEST_TSO4', 'VIRTIO_NET_F_GUEST_TSO6']],
@@ -46,7 +45,7 @@ const requirements: readonly (readonly [AnyFeature, ...(readonly AnyFeature[])[]
   ['VIRTIO_NET_F_RSS_CONTEXT', ['VIRTIO_NET_F_RSS']],
 ];
 
-const names = new Map<number, string>(Object.entries(allFeatureBits).map(([name, bit]) => [bit, name]));
+const names = new Map<number, string>(Object.entries(featureBits).map(([name, bit]) => [bit, name]));
 /** Every bit that means something for a network card. */
 const known = [...names.keys()].reduce((set, bit) => set | (1n << BigInt(bit)), 0n);
 
@@ -104,14 +103,14 @@ export class FeatureRules implements Rules {
     const unoffered = accepted & ~offered;
     findings.check('basic-dri-005', unoffered === 0n, () => `not offered: ${list(unoffered)}`);
     for (const [name, ...groups] of requirements) {
-      if (!hasBit(accepted, name)) continue;
-      const missing = groups.find((group) => !group.some((other) => hasBit(accepted, other)));
+      if (!has(accepted, name)) continue;
+      const missing = groups.find((group) => !group.some((other) => has(accepted, other)));
       findings.check('basic-dri-005', !missing, () => `${name} without ${missing!.join(' or ')}`);
     }
     // No card of ours has virtual functions, or says so.
-    findings.check('basic-dri-037', !hasBit(accepted, 'VIRTIO_F_SR_IOV'), () => 'the device has no virtual functions');
-    if (!view.legacy && hasBit(offered, 'VIRTIO_F_VERSION_1')) {
-      findings.check('basic-dri-031', hasBit(accepted, 'VIRTIO_F_VERSION_1'), () => `accepted: ${list(accepted)}`);
+    findings.check('basic-dri-037', !has(accepted, 'VIRTIO_F_SR_IOV'), () => 'the device has no virtual functions');
+    if (!view.legacy && has(offered, 'VIRTIO_F_VERSION_1')) {
+      findings.check('basic-dri-031', has(accepted, 'VIRTIO_F_VERSION_1'), () => `accepted: ${list(accepted)}`);
     }
   }
 }
