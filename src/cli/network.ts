@@ -147,7 +147,12 @@ export class Network {
     const backend = capture ? captured(linked, capture) : linked;
     const note = (text: string): void => progress.note(text);
     // They open before the guests start, as there may be something wrong with them.
-    const ports = await openPorts(asked.ports ?? [], { fabric: backend, clock: systemClock, note });
+    const ports = await openPorts(asked.ports ?? [], {
+      fabric: backend,
+      clock: systemClock,
+      queuePairs: asked.queuePairs,
+      note,
+    });
     const options = { ...asked, mtu: asked.mtu ?? leastMtu(ports) };
     let guests: readonly Guest[] = [];
     const stop = (): Promise<void> => stopAll(guests, backend, ports);
@@ -162,6 +167,7 @@ export class Network {
       const stations = await Promise.all(
         guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
       );
+      followPairs(stations, ports);
       return new Network(stations, ports, backend, options, stop);
     } catch (error) {
       await stop();
@@ -174,6 +180,16 @@ async function stopAll(guests: readonly Guest[], backend: Backend, ports: readon
   backend.close();
   await Promise.all(ports.map((port) => port.close()));
   await Promise.all(guests.map((guest) => guest.stop()));
+}
+
+/** Has ports use as many lanes as the guest with the most queue pairs does, now and whenever that changes. */
+function followPairs(stations: readonly Station[], ports: readonly OuterPort[]): void {
+  const follow = (): void => {
+    const most = Math.max(...stations.map(({ card }) => card.device.lanes));
+    for (const port of ports) port.useLanes?.(most);
+  };
+  for (const { card } of stations) card.device.onQueuePairs.on(follow);
+  follow();
 }
 
 /** The largest packet that all ports carry; undefined where they carry any. */

@@ -1,5 +1,5 @@
 import { connect, type Fabric, type Port } from '../fabric/index.js';
-import { openVxlan, PortError } from '../fabric/index.node.js';
+import { openTap, openVxlan, PortError } from '../fabric/index.node.js';
 import type { Clock } from '../virtio/clock.js';
 import { UserError } from '../vm/index.node.js';
 import { fields } from './fields.js';
@@ -11,6 +11,8 @@ export interface PortPlace {
   /** Where it is joined. */
   readonly fabric: Fabric;
   readonly clock: Clock;
+  /** Of each card. */
+  readonly queuePairs: number;
   /** A line for a person: who came and went. */
   readonly note: (text: string) => void;
 }
@@ -27,6 +29,8 @@ export interface OuterPort {
   close(): Promise<void>;
   /** The largest packet that it carries, in bytes; undefined where it carries all. */
   readonly mtu?: number;
+  /** Tells it how many queue pairs are in use. */
+  useLanes?(count: number): void;
 }
 
 /** What a --port asks for. @throws UserError when it can't be opened like that */
@@ -49,6 +53,13 @@ const kinds: Readonly<Record<string, PortKind>> = {
       { vni: 'number', peer: 'list', local: 'text', port: 'number', mtu: 'number' },
       ['vni', 'peer'],
       (read, place) => single(openVxlan({ clock: place.clock, ...read, vni: read.vni!, peers: read.peer! }), place),
+    ),
+  },
+  tap: {
+    help: "a multiqueue tap of this machine's Linux, which ip brings up; also queues=",
+    example: 'tap:name=vmq0',
+    parse: fields({ name: 'text', queues: 'number' }, ['name'], ({ name, queues }, place) =>
+      single(openTap({ clock: place.clock, name: name!, queues: queues ?? place.queuePairs }), place),
     ),
   },
   qemu: qemuPort,

@@ -1,4 +1,5 @@
 export { PortError } from './portError.js';
+export { openTap, TapPort, type TapCounters, type TapOptions } from './tap/tap.node.js';
 export { openVxlan, type OpenVxlanOptions } from './vxlan.node.js';
 export { openCaptureFile, openCaptureOutput, type OpenCaptureOptions } from './capture/captureFile.node.js';
 export { openRelay } from './wire/relayClient.node.js';

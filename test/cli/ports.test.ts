@@ -5,7 +5,7 @@ import { ManualClock } from '../../src/virtio/clock.js';
 import { UserError } from '../../src/vm/errors.js';
 
 const clock = new ManualClock();
-const place: PortPlace = { fabric: new Switch({ clock }), clock, note: () => undefined };
+const place: PortPlace = { fabric: new Switch({ clock }), clock, queuePairs: 2, note: () => undefined };
 
 describe('--port', () => {
   it.each([
