@@ -88,6 +88,7 @@ const notes: Readonly<Record<string, string>> = {
   'mac-zero': 'An interface with such an address can not be set up, and nothing gives it another.',
   'needs-reset':
     '`virtio_net` does not look at DEVICE_NEEDS_RESET. To take the interface down it sends a command, which is never answered, and waits as with control-unanswered. Unbound and bound again without that, the card works.',
+  gone: 'Nobody tells the driver, and a command is never answered: as with needs-reset.',
   'transmit-stalled':
     'The watchdog reports such a queue, and does nothing else; a reset would help, and binding is one.',
 };
