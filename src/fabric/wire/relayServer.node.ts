@@ -47,6 +47,7 @@ export class RelayServer {
   private readonly origins: readonly string[] | undefined;
   private readonly pingInterval: number;
   private cancelPing: () => void;
+  private closing = false;
 
   private constructor(fabric: Fabric, options: RelayServerOptions) {
     const { clock, maxConnections = 256, origins, pingInterval = 30_000, ...limits } = options;
@@ -95,6 +96,7 @@ export class RelayServer {
 
   /** Says goodbye to all connections and listens no more. */
   async close(): Promise<void> {
+    this.closing = true;
     this.cancelPing();
     const closed = new Promise<void>((resolve) => void this.server.close(() => resolve()));
     const cancel = this.clock.after(farewell, () => this.open.forEach(({ socket }) => socket.terminate()));
@@ -143,7 +145,7 @@ export class RelayServer {
     socket.on('close', () => {
       this.open.delete(connection);
       this.connections.remove(port);
-      this.onEvent.emit({ kind: 'ended', name, reason });
+      if (!this.closing) this.onEvent.emit({ kind: 'ended', name, reason });
     });
     new WebSocketWire(socket, port, this.clock);
     this.onEvent.emit({ kind: 'accepted', name });

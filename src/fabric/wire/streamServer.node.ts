@@ -24,6 +24,7 @@ export class StreamServer {
   private readonly connections: Connections;
   private readonly sockets = new Set<Socket>();
   private number = 0;
+  private closing = false;
 
   private constructor(fabric: Fabric, { maxConnections = 64, ...limits }: StreamServerOptions) {
     this.connections = new Connections(fabric, maxConnections, limits);
@@ -63,6 +64,7 @@ export class StreamServer {
 
   /** Ends all connections and listens no more. */
   async close(): Promise<void> {
+    this.closing = true;
     const closed = new Promise<void>((resolve) => void this.server.close(() => resolve()));
     for (const socket of this.sockets) socket.destroy();
     await closed;
@@ -81,7 +83,7 @@ export class StreamServer {
     new SocketWire(socket, port, (reason) => {
       this.sockets.delete(socket);
       this.connections.remove(port);
-      this.onEvent.emit({ kind: 'ended', name, reason });
+      if (!this.closing) this.onEvent.emit({ kind: 'ended', name, reason });
     });
     this.onEvent.emit({ kind: 'accepted', name });
   }
