@@ -25,6 +25,12 @@ export { Loopback } from './loopback.js';
 export { Switch, type SwitchCounters, type SwitchOptions } from './switch.js';
 export { SwitchPort, type SwitchPortOptions } from './switchPort.js';
 export * from './shared/index.js';
+export {
+  BroadcastPort,
+  inBrowserChannel,
+  type BroadcastChannelLike,
+  type BroadcastPortOptions,
+} from './wire/broadcast.js';
 export { type ConnectionCounters, type Fabric } from './wire/connections.js';
 export type { ReconnectOptions } from './wire/reconnect.js';
 export { RelayClient, type RelayClientOptions } from './wire/relayClient.js';
