@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, Switch } from '../../src/fabric/index.js';
 import { openTap, type TapPort } from '../../src/fabric/index.node.js';
 import { systemClock } from '../../src/hosts/v86/clock.js';
+import { sumBytes } from '../../src/net/link/checksum.js';
 import { gsoType } from '../../src/net/link/frame.js';
 import { Sent } from '../../src/net/link/port.js';
-import { bytesOf, frameOf } from '../fabric/card.js';
+import { address, bytesOf, frameOf, TestCard } from '../fabric/card.js';
 import { workerScript } from '../support/workerScript.js';
 import { ip, Namespace, namespaceObstacle, transfer } from './namespaces.js';
 
@@ -25,6 +26,14 @@ for (let i = 0; i < 24; i++) {
   socket.bind(20000 + 7 * i, send);
 }
 `;
+
+/** An ICMP packet to be answered. */
+function echoRequest(to: readonly number[], from: readonly number[], source: string, target: string): Uint8Array {
+  const ipv4 = [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, ...[source, target].join('.').split('.').map(Number)];
+  const sum = 0xffff - sumBytes(Uint8Array.from(ipv4), 0, ipv4.length);
+  ipv4.splice(10, 2, sum >> 8, sum & 255);
+  return Uint8Array.from([...to, ...from, 8, 0, ...ipv4, 8, 0, 0xf7, 0xff, 0, 0, 0, 0]);
+}
 
 const obstacle =
   namespaceObstacle() ??
@@ -119,11 +128,19 @@ if (obstacle !== undefined) {
     };
     const ourPackets = (): number[] => {
       const { lanes } = taps[0].counters();
-      return Array.from({ length: queues }, (_, lane) => lanes[lane]?.outFrames ?? 0);
+      return Array.from({ length: queues }, (_, lane) => (lanes[lane]?.outFrames ?? 0) + (lanes[lane]?.refused ?? 0));
     };
     const since = (before: readonly number[], now: readonly number[]): number[] => now.map((n, i) => n - before[i]);
+    /** What both counted, at a moment when nothing is between them. */
+    const whenQuiet = async (): Promise<number[][]> => {
+      for (;;) {
+        const seen = [kernelPackets(), ourPackets()];
+        await sleep(30);
+        if (String(seen) === String([kernelPackets(), ourPackets()])) return seen;
+      }
+    };
     const sendFlows = async (): Promise<{ kernel: number[]; ours: number[] }> => {
-      const before = [kernelPackets(), ourPackets()];
+      const before = await whenQuiet();
       await machines[0].run(process.execPath, '-e', flows, inner(2));
       const look = () => ({ kernel: since(before[0], kernelPackets()), ours: since(before[1], ourPackets()) });
       let seen = look();
@@ -140,6 +157,26 @@ if (obstacle !== undefined) {
       expect(ours).toEqual(kernel);
       expect(sum(ours)).toBeGreaterThanOrEqual(24 * 20);
       expect(ours.filter((packets) => packets >= 20).length).toBeGreaterThan(1);
+    });
+
+    it('get the answers to a flow on the queue that it was sent on', async () => {
+      const [one] = machines;
+      const card = new TestCard(9).plugInto(fabric.addPort('card'));
+      const mac = address(9).map((byte) => byte.toString(16).padStart(2, '0'));
+      one.ip('neigh', 'replace', inner(9), 'lladdr', mac.join(':'), 'dev', 'bridge', 'nud', 'permanent');
+      for (const lane of [2, 3, 1]) {
+        const [, before] = await whenQuiet();
+        card.received = [];
+        card.burst(
+          new Array<Uint8Array>(20).fill(echoRequest(one.mac('bridge'), address(9), inner(9), inner(1))),
+          lane,
+        );
+        while (card.received.length < 20) await sleep(5);
+        const answers = since(before, ourPackets());
+        // The first was answered before the kernel noted its queue.
+        expect(answers[lane]).toBeGreaterThanOrEqual(19);
+        expect(sum(answers) - answers[lane]).toBeLessThan(19);
+      }
     });
 
     it('use as many queues as they are told to', async () => {
