@@ -1,4 +1,5 @@
 import { features, withoutOrphans, type ModernTransport } from '../../driver/index.js';
+import { randomNumbers } from '../../virtio/random.js';
 import { bitsOf, namesOf } from './names.js';
 import { agrees } from './negotiation.js';
 import { brokenRules, describeRule, type BrokenRule } from './rules.js';
@@ -88,24 +89,14 @@ function pairs(offered: bigint): bigint[] {
 
 /** Of three sets one is what a sensible driver may accept, one breaks dependencies, and one has what is not offered. */
 function chosenByChance(offered: bigint, count: number, seed: number): bigint[] {
-  const word = randomWords(seed);
+  const random = randomNumbers(seed);
+  const word = (): bigint => BigInt(Math.floor(random() * 2 ** 32));
   const mask = (): bigint => Array.from({ length: bitCount / 32 }, word).reduce((set, part) => (set << 32n) | part, 0n);
   return Array.from({ length: count }, (_, i) => {
     const chosen = (offered & mask()) | base(offered);
     if (i % 3 === 0) return withoutOrphans(chosen);
     return i % 3 === 1 ? chosen : chosen | (1n << (word() % BigInt(bitCount)));
   });
-}
-
-/** The same words for the same seed (Marsaglia's xorshift). */
-function randomWords(seed: number): () => bigint {
-  let state = (seed | 0) ^ 0x9e3779b9 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return BigInt(state >>> 0);
-  };
 }
 
 /** What a set that was judged otherwise than it should be has to do with a rule. */
