@@ -1,13 +1,10 @@
 import { featureBits, type FeatureName } from '../driver/index.js';
 import { bitName } from '../lab/probe/index.js';
 import { UserError } from '../vm/index.node.js';
-import { similarNames } from './similar.js';
+import { FeatureNames, signedNames } from './featureNames.js';
 
-const prefix = /^VIRTIO_(NET_)?F_/;
-const bits = new Map(
-  Object.entries(featureBits).map(([name, bit]): [string, number] => [name.replace(prefix, ''), bit]),
-);
 const mostBit = 127;
+const bits = new FeatureNames<number>(Object.entries(featureBits), `the numbers are 0 to ${mostBit}.`);
 
 /** One feature of a list: added to what is there (true), taken away (false), or named by itself. */
 interface Item {
@@ -28,7 +25,7 @@ export type Acceptance = (offered: bigint) => bigint;
  */
 export function acceptance(text: string): Acceptance {
   if (text === 'none') return () => 0n;
-  const items = text.split(',').map((part) => item('accept', part));
+  const items = text.split(',').map(item);
   if (items.some(({ sign }) => (sign === undefined) !== (items[0].sign === undefined))) {
     throw new UserError(`--accept takes names that all have + or - before them, or none of them; '${text}' has both.`);
   }
@@ -41,9 +38,9 @@ export function acceptance(text: string): Acceptance {
   };
 }
 
-function item(option: string, text: string): Item {
+function item(text: string): Item {
   const [, sign = '', name = ''] = /^\s*([+-]?)\s*(\S*)\s*$/.exec(text) ?? [];
-  return { bit: featureBit(option, name), sign: sign === '' ? undefined : sign === '+' };
+  return { bit: featureBit('accept', name), sign: sign === '' ? undefined : sign === '+' };
 }
 
 /**
@@ -52,23 +49,11 @@ function item(option: string, text: string): Item {
  */
 export function offering(text: string, before: Offering = {}): Offering {
   const wishes: Partial<Record<FeatureName, boolean>> = { ...before };
-  for (const part of text.split(',')) {
-    const { bit, sign } = item('offer', part);
-    if (sign === undefined) {
-      throw new UserError(`--offer takes names, each with + or - before it and commas between; '${part}' is not one.`);
-    }
-    wishes[bitName(bit) as FeatureName] = sign;
-  }
+  for (const { name, on } of signedNames('offer', text)) wishes[bitName(featureBit('offer', name)) as FeatureName] = on;
   return wishes;
 }
 
 /** The bit of a feature: MQ, VIRTIO_NET_F_MQ or 22. @throws UserError when there is none of this name */
 function featureBit(option: string, name: string): number {
-  if (/^\d+$/.test(name) && Number(name) <= mostBit) return Number(name);
-  const short = name.toUpperCase().replace(prefix, '');
-  const bit = bits.get(short);
-  if (bit !== undefined) return bit;
-  const meant = similarNames(short, [...bits.keys()]);
-  const hint = meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : `the numbers are 0 to ${mostBit}.`;
-  throw new UserError(`--${option}: no feature is called '${name}'; ${hint}`);
+  return /^\d+$/.test(name) && Number(name) <= mostBit ? Number(name) : bits.find(option, name);
 }

@@ -2,14 +2,15 @@ import { netFeatures, type NetFeatureName } from '../net/index.js';
 import type { Feature } from '../virtio/features.js';
 import { offerFeatures } from '../virtio/offer.js';
 import { UserError } from '../vm/index.node.js';
-import { similarNames } from './similar.js';
+import { FeatureNames, shortName, signedNames } from './featureNames.js';
 
 /** What --features asks for, by the specification's names: offered (true) or left out (false). */
 export type NetFeatureWishes = Partial<Record<NetFeatureName, boolean>>;
 
-/** A feature's name without its prefix: MQ. */
-const shortName = (name: string): string => name.replace(/^VIRTIO_(NET_)?F_/, '');
-const names = new Map(netFeatures.map(({ name }) => [shortName(name), name]));
+const names = new FeatureNames(
+  netFeatures.map(({ name }) => [name, name] as const),
+  "'vmq features' lists those that there are.",
+);
 
 /**
  * Reads a value of --features: +MQ,-VIRTIO_NET_F_MTU. What is said later counts.
@@ -17,15 +18,7 @@ const names = new Map(netFeatures.map(({ name }) => [shortName(name), name]));
  */
 export function featureWishes(text: string, before: NetFeatureWishes = {}): NetFeatureWishes {
   const wishes = { ...before };
-  for (const item of text.split(',')) {
-    const [, sign, given] = /^\s*([+-])\s*(\S+)\s*$/.exec(item) ?? [];
-    if (given === undefined) {
-      throw new UserError(
-        `--features takes names, each with + or - before it and commas between; '${item}' is not one.`,
-      );
-    }
-    wishes[featureName(given)] = sign === '+';
-  }
+  for (const { name, on } of signedNames('features', text)) wishes[names.find('features', name)] = on;
   try {
     offerFeatures(netFeatures, wishes, { transitional: true });
   } catch (error) {
@@ -39,13 +32,4 @@ export function featureWishes(text: string, before: NetFeatureWishes = {}): NetF
 export function checkModern(wishes: NetFeatureWishes): void {
   const legacy = netFeatures.find((feature: Feature) => feature.legacyOnly && wishes[feature.name as NetFeatureName]);
   if (legacy) throw new UserError(`--features: only cards with --transitional can offer ${shortName(legacy.name)}.`);
-}
-
-function featureName(given: string): NetFeatureName {
-  const wanted = shortName(given.toUpperCase());
-  const found = names.get(wanted);
-  if (found) return found;
-  const meant = similarNames(wanted, Array.from(names.keys()));
-  const hint = meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : "'vmq features' lists those that there are.";
-  throw new UserError(`--features: no feature is called '${given}'; ${hint}`);
 }
