@@ -1,8 +1,7 @@
-import { featureNames } from '../virtio/features.js';
 import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
-import type { VectorUse } from '../pci/index.js';
+import { cardUse, type CardUse } from '../vm/index.js';
 import type { CaptureReport } from './capture.js';
 import type { FaultEntry } from './faults.js';
 import type { HotplugReport } from './hotplug.js';
@@ -40,14 +39,7 @@ export interface GuestReport {
   readonly fromSnapshot: boolean;
 }
 
-export interface DeviceReport extends NegotiatedReport {
-  /** What the card has, and what the driver set with VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET. */
-  readonly queuePairs: number;
-  readonly queuePairsInUse: number;
-  /** The features that were negotiated, by the specification's names. */
-  readonly features: readonly string[];
-  readonly msixEnabled: boolean;
-  readonly vectors: readonly VectorUse[];
+export interface DeviceReport extends CardUse, NegotiatedReport {
   readonly lanes: readonly LaneReport[];
   /** What its driver did wrong. */
   readonly faults: readonly FaultEntry[];
@@ -86,14 +78,9 @@ function guestReport({ guest, card, ip }: Station): GuestReport {
 }
 
 function deviceReport({ card, lanes, faults, injected }: Station): DeviceReport {
-  const { device, function: pciFunction } = card;
   return {
-    queuePairs: device.maxQueuePairs,
-    queuePairsInUse: device.lanes,
-    features: featureNames(pciFunction.negotiation.features, device.featureTable),
+    ...cardUse(card),
     ...negotiated(card),
-    msixEnabled: pciFunction.msix.enabled,
-    vectors: pciFunction.vectorUses(),
     lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped, filtered }) => ({
       rxFrames,
       txFrames,

@@ -1,4 +1,5 @@
 /** Booting guests and talking to them: what runs in Node and in a browser alike. */
+export { cardReport, cardUse, type CardReport, type CardUse } from './cardReport.js';
 export type { CardOptions, GuestCard } from './cards.js';
 export { GuestConsole, type SerialLine, type WaitOptions } from './console.js';
 export type { MachineFiles } from './emulator.js';
@@ -6,6 +7,5 @@ export { UserError } from './errors.js';
 export { GuestEnded, GuestTimeout } from './failures.js';
 export { Guest, RunningGuest, defaultMemoryMiB, kernelCommandLine, type GuestOptions } from './guest.js';
 export { Shell, type RunOptions, type RunResult } from './shell.js';
-export type { CardReport } from './worker/cardReport.js';
 export { WorkerGuest, type GuestWorker, type WorkerCard, type WorkerGuestOptions } from './worker/guest.js';
 export type { WorkerCardOptions } from './worker/host.js';

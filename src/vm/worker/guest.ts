@@ -1,12 +1,12 @@
 import * as Comlink from 'comlink';
 
 import { newSleepWord, sharedLink, type LinkOptions, type SharedPortCounters } from '../../fabric/index.js';
+import type { CardReport } from '../cardReport.js';
 import { bringUp } from '../cards.js';
 import type { SerialLine } from '../console.js';
 import type { MachineOptions } from '../emulator.js';
 import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../guest.js';
 import type { Machine } from '../machine.js';
-import type { CardReport } from './cardReport.js';
 import type { WorkerCardOptions, WorkerHost } from './host.js';
 
 /** A worker, of Node or of a browser, as Comlink talks to it. */

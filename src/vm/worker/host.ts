@@ -10,9 +10,9 @@ import {
   type VirtioNetOptions,
 } from '../../hosts/v86/index.js';
 import { connect } from '../../net/link/port.js';
+import { cardReport, type CardReport } from '../cardReport.js';
 import { createEmulator, type MachineOptions } from '../emulator.js';
 import { localMachine, type Machine } from '../machine.js';
-import { cardReport, type CardReport } from './cardReport.js';
 
 /** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
 export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;

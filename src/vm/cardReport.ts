@@ -1,10 +1,9 @@
-import type { VirtioNetCard } from '../../hosts/v86/index.js';
-import type { LaneCounters } from '../../net/index.js';
-import { featureNames } from '../../virtio/features.js';
+import type { VirtioNetCard } from '../hosts/v86/index.js';
+import type { LaneCounters } from '../net/index.js';
+import { featureNames } from '../virtio/features.js';
 
-/** What a card is and what passed it, as plain data. */
-export interface CardReport {
-  readonly mac: string;
+/** How a card is used, as plain data. */
+export interface CardUse {
   /** Queue pairs that it has, and that the driver uses. */
   readonly queuePairs: number;
   readonly queuePairsInUse: number;
@@ -12,18 +11,26 @@ export interface CardReport {
   readonly features: readonly string[];
   readonly msixEnabled: boolean;
   readonly vectors: ReturnType<VirtioNetCard['function']['vectorUses']>;
+}
+
+/** The same with its address and what passed it. */
+export interface CardReport extends CardUse {
+  readonly mac: string;
   /** By queue pair. */
   readonly lanes: readonly LaneCounters[];
 }
 
-export function cardReport({ device, function: fn }: VirtioNetCard): CardReport {
+export function cardUse({ device, function: fn }: VirtioNetCard): CardUse {
   return {
-    mac: device.mac,
     queuePairs: device.maxQueuePairs,
     queuePairsInUse: device.lanes,
     features: featureNames(fn.negotiation.features, device.featureTable),
     msixEnabled: fn.msix.enabled,
     vectors: fn.vectorUses(),
-    lanes: device.counters,
   };
+}
+
+export function cardReport(card: VirtioNetCard): CardReport {
+  const { mac, counters } = card.device;
+  return { mac, ...cardUse(card), lanes: counters };
 }
