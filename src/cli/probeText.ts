@@ -1,4 +1,5 @@
-import { describeRule, hex, type Negotiated, type TreeNode } from '../lab/probe/index.js';
+import { hex } from '../lab/hex.js';
+import { describeRule, type Negotiated, type TreeNode } from '../lab/probe/index.js';
 import type { ProbeReport, SweepReport } from './probe.js';
 import { coloursFor, type Colours, type Output } from './streams.js';
 import { table } from './tables.js';

@@ -13,6 +13,7 @@ import {
   type PciCard,
   type Structure,
 } from '../../driver/index.js';
+import { hex } from '../hex.js';
 import { statusBits } from './negotiation.js';
 
 /** What a card shows of itself: a register, or a group of them. */
@@ -190,8 +191,4 @@ async function netConfig(transport: ModernTransport, offered: bigint): Promise<T
     nodes.push({ name, value: await transport.readConfig(offset, width), width });
   }
   return nodes;
-}
-
-export function hex(value: number, width: number): string {
-  return `0x${value.toString(16).padStart(2 * width, '0')}`;
 }

@@ -3,6 +3,7 @@ import type { Findings } from '../findings.js';
 import type { Buffer } from '../queues/ring.js';
 import type { StatementId } from '../statements.js';
 import type { NetCard } from './card.js';
+import { hex } from '../../hex.js';
 
 /** A command as the driver placed it. */
 export interface Command {
@@ -28,7 +29,6 @@ const macBytes = 6;
 const multicast = 1;
 
 const view = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength);
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const named = ({ kind, code }: Command): string => `class ${kind}, command ${code}`;
 
 /** The commands need a feature. */

@@ -1,6 +1,7 @@
 import type { Findings } from '../findings.js';
 import type { NetCard, QueueKind } from './card.js';
 import type { Command } from './commands.js';
+import { hex } from '../../hex.js';
 
 /** Bits of a types bitmap for each kind of queue (virtio 5.1.6.5.11). */
 const typesOf: Readonly<Record<QueueKind, bigint>> = {
@@ -15,7 +16,6 @@ const requestTypes = 8;
 const replyHeader = 8;
 
 const view = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength);
-const hex = (types: bigint): string => `0x${types.toString(16)}`;
 
 /** What a driver asks for of the device's statistics. */
 export class StatisticsChecks {

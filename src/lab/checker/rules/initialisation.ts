@@ -2,6 +2,7 @@ import { status } from '../../../driver/index.js';
 import type { Findings } from '../findings.js';
 import type { Field, Rules } from '../rules.js';
 import type { DriverView } from '../view.js';
+import { hex } from '../../hex.js';
 
 const { acknowledge, driver, featuresOk, driverOk, failed } = status;
 const needsReset = 64;
@@ -11,8 +12,6 @@ const before = [
   { bit: featuresOk, needs: acknowledge | driver, legacyNeeds: 0, name: 'FEATURES_OK' },
   { bit: driverOk, needs: acknowledge | driver | featuresOk, legacyNeeds: acknowledge | driver, name: 'DRIVER_OK' },
 ] as const;
-
-const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /** The device status, and the order of the steps that it tells of (virtio 2.1, 3.1.1, 4.1.4.3.2). */
 export class InitialisationRules implements Rules {

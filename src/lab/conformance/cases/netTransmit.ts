@@ -4,6 +4,7 @@ import { claim, type Case } from '../case.js';
 import { contents, packet, pattern, tunnelled, unsummed, type TestPacket, type TunnelledPacket } from '../packets.js';
 import { same } from '../reception.js';
 import { finished, outbound, sentUntilMarker, startWith } from '../traffic.js';
+import { hex } from '../../hex.js';
 
 const section = '5.1.6.2.2';
 const outOfReach = 0xffff;
@@ -181,7 +182,6 @@ export const netTransmitCases: readonly Case[] = [
   },
 ];
 
-const hex = (value: number): string => `0x${value.toString(16)}`;
 const isOnly = (frames: readonly { bytes: Uint8Array }[], bytes: Uint8Array): boolean =>
   frames.length === 1 && same(frames[0].bytes, bytes);
 

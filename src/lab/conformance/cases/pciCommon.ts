@@ -17,9 +17,9 @@ import { choice, modernOf } from '../bench.js';
 import { claim, type Case } from '../case.js';
 import { configured, received, transmitted } from '../events.js';
 import { inbound, marker, outbound } from '../traffic.js';
+import { hex } from '../../hex.js';
 
 const section = '4.1.4.3.1';
-const hex = (value: number): string => `0x${value.toString(16)}`;
 const list = (values: readonly number[]): string => values.map(hex).join(', ');
 
 /** Feature bits have been handed out in four words so far. */

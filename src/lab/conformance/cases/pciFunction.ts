@@ -15,12 +15,11 @@ import type { Bench } from '../bench.js';
 import { claim, Nonconformance, type Case } from '../case.js';
 import { lineAsserted, message, msixOf, transmitted } from '../events.js';
 import { marker, outbound } from '../traffic.js';
+import { hex } from '../../hex.js';
 
 const virtioVendor = 0x1af4;
 /** A network card's device ids (virtio 4.1.2): 0x1040 and its virtio device id, and the transitional one. */
 const networkDevice = { modern: 0x1041, transitional: 0x1000 } as const;
-
-const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /** The function that has virtio's structures, whatever it says that it is. */
 export async function virtioFunction(machine: Machine): Promise<PciCard> {

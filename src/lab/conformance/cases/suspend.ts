@@ -13,9 +13,9 @@ import { claim, type Case } from '../case.js';
 import { linkIsUp, msixOf } from '../events.js';
 import { exchange, incoming, outgoing, sameFrames, sentFrames } from '../exchange.js';
 import { becomes, MemoryImage } from '../rings.js';
+import { hex } from '../../hex.js';
 
 const common = { card: { pairs: 1 }, needs: ['VIRTIO_F_SUSPEND'], section: '1.4: 3.4' } as const;
-const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /** The suspension of a device, which virtio 1.4 has first. */
 export const suspendCases: readonly Case[] = [
