@@ -156,8 +156,9 @@ export class Lane {
   }
 
   /** Counts a frame of this lane as lost; undefined where it is not at hand any more. */
-  drop(frame: Frame | undefined, reason: DropReason): void {
+  drop(frame: Frame | undefined, reason: DropReason): Sent {
     countDrop(this.counters, reason, frame);
+    return Sent.dropped;
   }
 
   snapshot(): FabricLaneCounters {

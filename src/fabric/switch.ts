@@ -1,4 +1,3 @@
-import type { DropReason } from '../net/link/counters.js';
 import { ethernetHeaderBytes, type Frame } from '../net/link/frame.js';
 import { Sent, type Port } from '../net/link/port.js';
 import type { Clock } from '../virtio/clock.js';
@@ -125,9 +124,9 @@ export class Switch {
   }
 
   private forward(frame: Frame, from: SwitchPort, lane: Lane): Sent {
-    if (!from.peer) return dropped(lane, frame, 'unconnected');
-    if (frame.length < ethernetHeaderBytes) return dropped(lane, frame, 'runt');
-    if (frame.length > this.limits.backlogBytes) return dropped(lane, frame, 'tooLong');
+    if (!from.peer) return lane.drop(frame, 'unconnected');
+    if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
+    if (frame.length > this.limits.backlogBytes) return lane.drop(frame, 'tooLong');
     const head = frame.head();
     const now = this.clock.now();
     this.table.learn(head, sourceAddress, from, now);
@@ -181,8 +180,3 @@ const sourceAddress = 6;
 
 /** More than any frame: 64 KiB of a large segment and its headers. So a frame always fits into an empty backlog. */
 const leastBacklogBytes = 1 << 17;
-
-function dropped(lane: Lane, frame: Frame, reason: DropReason): Sent {
-  lane.drop(frame, reason);
-  return Sent.dropped;
-}

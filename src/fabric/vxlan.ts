@@ -5,8 +5,8 @@ import { read32, write32 } from '../net/link/words.js';
 import { flowHash } from '../net/link/flow.js';
 import type { Clock } from '../virtio/clock.js';
 import type { FabricPortCounters } from './counters.js';
-import { Lane, type LaneLimits, type LaneOwner } from './lane.js';
-import { Lanes } from './lanes.js';
+import type { Lane } from './lane.js';
+import { OuterPort } from './outerPort.js';
 import { MacTable } from './macTable.js';
 import { PortError } from './portError.js';
 
@@ -87,15 +87,12 @@ export interface VxlanCounters extends FabricPortCounters {
  * Sending is as lossless as the datagrams are: where they have no buffer, the answer is `full`. What comes in waits in a
  * bounded backlog for its receiver, and is dropped and counted where that is full, as datagrams can't be held back.
  */
-export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
-  readonly name: string;
+export class VxlanPort extends OuterPort implements Port, DatagramReceiver {
   readonly lanes = 1;
   /** Datagrams carry bytes. */
   readonly offloads = 0;
   readonly mtu: number;
-  peer: Port | undefined;
 
-  private readonly clock: Clock;
   private readonly vni: number;
   private readonly peers: readonly Endpoint[];
   private readonly port: number;
@@ -103,10 +100,8 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
   private readonly table: MacTable<Endpoint[]> | undefined;
   /** The ends that were heard of, each as the list that it is sent to. */
   private readonly ends = new Map<string, Endpoint[]>();
-  private readonly all: Lanes;
   private readonly frame = new Frame();
   private full = false;
-  private due = false;
   private closed = false;
   private sentDatagrams = 0;
   private receivedDatagrams = 0;
@@ -116,19 +111,17 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
   constructor(datagrams: Datagrams, options: VxlanOptions) {
     const { clock, vni, peers, port = vxlanPort, learning = true, mtu = defaultMtu } = options;
     const { stations = 4096, ageing = 300_000, name = `vxlan ${vni}` } = options;
+    super(name, clock, limits);
     check('vni', vni, 0, 0xffffff);
     check('mtu', mtu, leastMtu, mostMtu);
     if (datagrams.maxBytes < vxlanBytes(mtu)) throw new RangeError('The datagrams do not hold a packet of this MTU.');
-    this.clock = clock;
     this.vni = vni;
     this.peers = peers;
     this.port = port;
     this.mtu = mtu;
-    this.name = name;
     this.datagrams = datagrams;
     this.table = learning ? new MacTable(stations, ageing) : undefined;
     this.forgetEnds();
-    this.all = new Lanes((index) => new Lane(this, index, clock, limits));
     datagrams.receiver = this;
   }
 
@@ -156,17 +149,6 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
     // Each datagram was handed over when it was sent.
   }
 
-  room(): void {
-    this.all.room();
-    this.burstEnded();
-  }
-
-  attach(peer: Port | undefined): void {
-    if (peer === this.peer) return;
-    this.peer = peer;
-    if (!peer) this.all.room();
-  }
-
   received(bytes: Uint8Array, address: string): void {
     if (this.closed) return;
     this.receivedDatagrams++;
@@ -182,9 +164,7 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
   }
 
   burstEnded(): void {
-    if (!this.due) return;
-    this.due = false;
-    this.peer?.flush();
+    this.flushPeer();
   }
 
   buffersFree(): void {
@@ -196,14 +176,6 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
   failed(code: string): void {
     this.errors[code] = (this.errors[code] ?? 0) + 1;
     this.all.at(0).drop(undefined, 'network');
-  }
-
-  delivered(): void {
-    this.due = true;
-  }
-
-  waiting(): void {
-    // Whoever is connected sees to its own deadlines: it takes a frame, drops it, or calls `room`.
   }
 
   /** A plain copy of the counters. */
@@ -229,9 +201,9 @@ export class VxlanPort implements Port, LaneOwner, DatagramReceiver {
   }
 
   private encapsulate(frame: Frame, lane: Lane): Sent {
-    if (this.closed) return dropped(lane, frame, 'unconnected');
-    if (frame.length < ethernetHeaderBytes) return dropped(lane, frame, 'runt');
-    if (frame.length > this.mtu + ethernetHeaderBytes) return dropped(lane, frame, 'tooLong');
+    if (this.closed) return lane.drop(frame, 'unconnected');
+    if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
+    if (frame.length > this.mtu + ethernetHeaderBytes) return lane.drop(frame, 'tooLong');
     const to = this.table?.find(frame.head(), destinationAddress, this.clock.now()) ?? this.peers;
     if (to.length === 0) {
       lane.countFiltered();
@@ -293,12 +265,7 @@ const sourceAddress = 6;
 /** Ends that are known at once beside the peers. */
 const maxEnds = 1024;
 
-const limits: LaneLimits = { backlogFrames: 256, backlogBytes: 1 << 20, deadline: Infinity };
-
-function dropped(lane: Lane, frame: Frame, reason: DropReason): Sent {
-  lane.drop(frame, reason);
-  return Sent.dropped;
-}
+const limits = { backlogFrames: 256, backlogBytes: 1 << 20 };
 
 function check(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;

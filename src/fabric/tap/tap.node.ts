@@ -4,8 +4,8 @@ import { contradiction, describeByHeader, writeHeader } from '../../net/link/pac
 import { Sent, type Port } from '../../net/link/port.js';
 import type { Clock } from '../../virtio/clock.js';
 import type { FabricPortCounters } from '../counters.js';
-import { Lane, type LaneLimits, type LaneOwner, type Sender } from '../lane.js';
-import { Lanes } from '../lanes.js';
+import type { Lane, Sender } from '../lane.js';
+import { OuterPort } from '../outerPort.js';
 import { PortError } from '../portError.js';
 import { closeDevice, headerBytes, openDevice, useQueue, type TapDevice } from './device.node.js';
 import { Readiness } from './readiness.node.js';
@@ -65,23 +65,17 @@ interface Queue extends Sender {
  * Nothing is read from a queue whose receiver has no room: then the kernel's own queue fills, and what does not fit there
  * is dropped and counted by it (`ip -s link`). It has no limit the other way.
  */
-export class TapPort implements Port, LaneOwner {
-  readonly name: string;
+export class TapPort extends OuterPort implements Port {
   readonly offloads: number;
-  peer: Port | undefined;
-
   private readonly calls: SystemCalls;
-  private readonly clock: Clock;
   private readonly queues: number;
   private readonly retry: number;
   private readonly readiness: Readiness;
-  private readonly all: Lanes;
   private readonly out = new Uint8Array(headerBytes + maxFrame);
   private readonly outHeader = this.out.subarray(0, headerBytes);
   /** Those of the tap that is open, those in use first; none while there is no tap. */
   private open: Queue[] = [];
   private used: number;
-  private due = false;
   private closed = false;
   private reopened = 0;
   private readonly errors: Record<string, number> = {};
@@ -90,15 +84,13 @@ export class TapPort implements Port, LaneOwner {
   /** For `openTap`. */
   constructor(calls: SystemCalls, device: TapDevice, options: TapOptions & { queues: number }) {
     const { clock, name, queues, retry = 1000 } = options;
+    super(name, clock, limits);
     this.calls = calls;
-    this.clock = clock;
-    this.name = name;
     this.queues = queues;
     this.retry = retry;
     this.offloads = device.offloads;
     this.used = queues;
     this.readiness = new Readiness(calls);
-    this.all = new Lanes((index) => new Lane(this, index, clock, limits));
     this.start(device);
   }
 
@@ -143,25 +135,6 @@ export class TapPort implements Port, LaneOwner {
 
   flush(): void {
     // Each frame was written when it was sent.
-  }
-
-  room(): void {
-    this.all.room();
-    this.flushPeer();
-  }
-
-  attach(peer: Port | undefined): void {
-    if (peer === this.peer) return;
-    this.peer = peer;
-    if (!peer) this.all.room();
-  }
-
-  delivered(): void {
-    this.due = true;
-  }
-
-  waiting(): void {
-    // Whoever is connected sees to its own deadlines: it takes a frame, drops it, or calls `room`.
   }
 
   /** A plain copy of the counters. */
@@ -226,9 +199,9 @@ export class TapPort implements Port, LaneOwner {
   }
 
   private write(frame: Frame, lane: Lane, queue: Queue | undefined): Sent {
-    if (frame.length < ethernetHeaderBytes) return dropped(lane, frame, 'runt');
-    if (frame.length > maxFrame) return dropped(lane, frame, 'tooLong');
-    if (!queue) return dropped(lane, frame, 'linkDown');
+    if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
+    if (frame.length > maxFrame) return lane.drop(frame, 'tooLong');
+    if (!queue) return lane.drop(frame, 'linkDown');
     if (queue.full) return Sent.full;
     writeHeader(frame, this.outHeader);
     frame.copy(0, frame.length, this.out, headerBytes);
@@ -242,7 +215,7 @@ export class TapPort implements Port, LaneOwner {
     }
     this.count(result);
     if (code === gone) this.lose();
-    return dropped(lane, frame, reasons[code] ?? 'network');
+    return lane.drop(frame, reasons[code] ?? 'network');
   }
 
   /** Reads what is there, up to so many packets; then others have their turn. */
@@ -277,12 +250,6 @@ export class TapPort implements Port, LaneOwner {
     }
     queue.length = 0;
     return true;
-  }
-
-  private flushPeer(): void {
-    if (!this.due) return;
-    this.due = false;
-    this.peer?.flush();
   }
 
   private count(result: number): void {
@@ -321,9 +288,4 @@ const gone = 'EBADFD';
 const reasons: Readonly<Record<string, DropReason>> = { EIO: 'linkDown', EBADFD: 'linkDown', EINVAL: 'badOffload' };
 
 /** The kernel has the backlog. */
-const limits: LaneLimits = { backlogFrames: 1, backlogBytes: 1 << 17, deadline: Infinity };
-
-function dropped(lane: Lane, frame: Frame, reason: DropReason): Sent {
-  lane.drop(frame, reason);
-  return Sent.dropped;
-}
+const limits = { backlogFrames: 1, backlogBytes: 1 << 17 };
