@@ -4,12 +4,6 @@ export { cacheDirectory } from './cache.node.js';
 export { machineFiles, type OwnFiles } from './files.node.js';
 export { buildGuestImage, type GuestImage, type GuestImageOptions, type ImageProgress } from './image/build.node.js';
 export { SnapshotCache } from './snapshot.node.js';
-export {
-  startGuests,
-  startWorkerGuests,
-  type StartOptions,
-  type StartProgress,
-  type StartWorkersOptions,
-} from './start.node.js';
+export { startGuests, startWorkerGuests, type StartOptions, type StartWorkersOptions } from './start.node.js';
 export { spawnWorker } from './worker/spawn.node.js';
 export { v86Module, v86Version } from './v86.node.js';

@@ -7,5 +7,6 @@ export { UserError } from './errors.js';
 export { GuestEnded, GuestTimeout } from './failures.js';
 export { Guest, RunningGuest, defaultMemoryMiB, kernelCommandLine, type GuestOptions } from './guest.js';
 export { Shell, type RunOptions, type RunResult } from './shell.js';
+export type { CommonStartOptions, CommonWorkersOptions, SnapshotStore, StartProgress } from './start.js';
 export { WorkerGuest, type GuestWorker, type WorkerCard, type WorkerGuestOptions } from './worker/guest.js';
 export type { WorkerCardOptions } from './worker/host.js';

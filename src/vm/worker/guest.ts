@@ -1,6 +1,6 @@
 import * as Comlink from 'comlink';
 
-import { newSleepWord, sharedLink, type LinkOptions, type SharedPortCounters } from '../../fabric/index.js';
+import { newSleepWord, type SharedPortCounters } from '../../fabric/index.js';
 import type { CardReport } from '../cardReport.js';
 import { bringUp } from '../cards.js';
 import type { SerialLine } from '../console.js';
@@ -8,6 +8,7 @@ import type { MachineOptions } from '../emulator.js';
 import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../guest.js';
 import type { Machine } from '../machine.js';
 import type { WorkerCardOptions, WorkerHost } from './host.js';
+import type { Member } from './mesh.js';
 
 /** A worker, of Node or of a browser, as Comlink talks to it. */
 export interface GuestWorker {
@@ -38,15 +39,15 @@ export interface WorkerCard {
 
 /** A guest in a worker of its own. */
 export class WorkerGuest extends RunningGuest {
+  /** Its worker, for who joins it with others. */
+  readonly member: Member;
   private readonly host: Comlink.Remote<WorkerHost>;
-  private readonly asleep: SharedArrayBuffer;
-  /** The guests that this one is joined with, and the name by which they know it. */
-  private readonly joined: { readonly guest: WorkerGuest; readonly name: string }[] = [];
 
-  private constructor(booted: Booted, host: Comlink.Remote<WorkerHost>, asleep: SharedArrayBuffer) {
+  private constructor(booted: Booted, host: Comlink.Remote<WorkerHost>, member: Member) {
     super(booted);
     this.host = host;
-    this.asleep = asleep;
+    this.member = member;
+    void member.failed.then((error) => this.console.close(`The guest's worker failed: ${String(error)}`));
   }
 
   /**
@@ -59,27 +60,17 @@ export class WorkerGuest extends RunningGuest {
     try {
       const host = await Promise.race([new Host(asleep, options.deadline), failed]);
       const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine));
-      const guest = new WorkerGuest(await Promise.race([booting, failed]), host, asleep);
-      failed.catch((error: unknown) => guest.fail(error));
-      return guest;
+      const member: Member = {
+        asleep,
+        addLink: (name, end) => host.addLink(name, Comlink.transfer(end, [end.bell as MessagePort])),
+        removeLink: (name) => host.removeLink(name),
+        failed: worker.failed,
+      };
+      return new WorkerGuest(await Promise.race([booting, failed]), host, member);
     } catch (error) {
       worker.terminate();
       throw error;
     }
-  }
-
-  /** Joins the switches of two guests, so that their cards reach each other. */
-  static async join(
-    [a, b]: readonly [WorkerGuest, WorkerGuest],
-    [nameA, nameB]: readonly [string, string],
-    options: LinkOptions,
-  ): Promise<void> {
-    const { port1, port2 } = new MessageChannel();
-    const ends = sharedLink(options, [a.asleep, b.asleep], [port1, port2]);
-    await a.host.addLink(nameB, Comlink.transfer(ends[0], [port1]));
-    await b.host.addLink(nameA, Comlink.transfer(ends[1], [port2]));
-    a.joined.push({ guest: b, name: nameA });
-    b.joined.push({ guest: a, name: nameB });
   }
 
   /**
@@ -100,12 +91,6 @@ export class WorkerGuest extends RunningGuest {
       setLink: (isUp) => host.setLink(slot, isUp),
       unplug: ({ timeoutMs } = {}) => host.unplug(slot, timeoutMs),
     };
-  }
-
-  /** The worker broke: the others can't learn that from it. */
-  private fail(error: unknown): void {
-    this.console.close(`The guest's worker failed: ${String(error)}`);
-    for (const { guest, name } of this.joined) void guest.host.removeLink(name);
   }
 
   /** What passed the links to the other workers. */

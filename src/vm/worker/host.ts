@@ -1,7 +1,7 @@
 import * as Comlink from 'comlink';
 import type { V86 } from 'v86';
 
-import { SharedNode, Switch, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
+import { Switch, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
 import {
   attachVirtioNet,
   pciBusOf,
@@ -9,36 +9,33 @@ import {
   type VirtioNetCard,
   type VirtioNetOptions,
 } from '../../hosts/v86/index.js';
-import { connect } from '../../net/link/port.js';
 import { cardReport, type CardReport } from '../cardReport.js';
 import { createEmulator, type MachineOptions } from '../emulator.js';
 import { localMachine, type Machine } from '../machine.js';
+import { MeshNode } from './mesh.js';
 
 /** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
 export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
-
-/** Links between workers pass each other nothing: every worker has one to every other. */
-const mesh = 'workers';
 
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {
   private readonly cards = new Map<number, VirtioNetCard>();
   private readonly fabric: Switch;
-  private readonly node: SharedNode;
+  private readonly node: MeshNode;
   private emulator: V86 | undefined;
   private machine: Machine | undefined;
 
   /** @param deadline how long a frame may wait for its receiver, in milliseconds */
   constructor(asleep: SleepWord, deadline?: number) {
-    this.node = new SharedNode(asleep);
     this.fabric = new Switch({ clock: systemClock, ...(deadline !== undefined && { deadline }) });
+    this.node = new MeshNode(asleep, this.fabric);
   }
 
   async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void): Promise<void> {
     this.emulator = await createEmulator(options);
     this.machine = localMachine(this.emulator);
     this.machine.line.onBytes(onBytes);
-    pciBusOf(this.emulator).workBeside(this.node);
+    pciBusOf(this.emulator).workBeside(this.node.shared);
   }
 
   send(bytes: Uint8Array): void {
@@ -56,7 +53,7 @@ export class WorkerHost {
   /** Stands still; frames for it wait as for any guest that takes none. */
   async pause(): Promise<void> {
     await this.made.pause();
-    this.node.sleep();
+    this.node.shared.sleep();
   }
 
   async save(): Promise<ArrayBuffer> {
@@ -66,18 +63,18 @@ export class WorkerHost {
 
   async destroy(): Promise<void> {
     this.fabric.close();
-    this.node.close();
+    this.node.shared.close();
     await this.machine?.destroy();
   }
 
   /** Joins this worker's part of the switch to that of another. */
   addLink(name: string, end: LinkEnd): void {
-    connect(this.node.addPort(name, end), this.fabric.addPort(name, { group: mesh }));
+    this.node.addLink(name, end);
   }
 
   /** Ends the link to a worker that failed and can't end it itself. */
   removeLink(name: string): void {
-    for (const port of this.node.ports.filter((one) => one.name === name)) this.node.removePort(port);
+    this.node.removeLink(name);
   }
 
   /** Plugs a card in, connected to the switch. Answers its slot. */
@@ -103,7 +100,7 @@ export class WorkerHost {
   }
 
   links(): ({ name: string } & SharedPortCounters)[] {
-    return this.node.ports.map(({ name, counters }) => ({ name, ...counters }));
+    return this.node.links();
   }
 
   private get made(): Machine {
