@@ -23,6 +23,9 @@
  * - net/commands.ts makes every command of the control queue; `control.send` sends any bytes and answers what came back,
  *   `driver.command` throws when the answer is not VIRTIO_NET_OK.
  *
+ * - local: data queues for memory in this process, synchronous and without an allocation for a frame. `localPair` takes over
+ *   the queues of a pair; `localRing` makes a ring of plain data, as in another thread, over a SharedArrayBuffer.
+ *
  * A whole start, by hand:
  *
  *     const transport = await openModern(machine);
@@ -37,6 +40,22 @@ export { UnexpectedCard } from './errors.js';
 export * from './features.js';
 export { addStatus, negotiate, reset, resume, setUpQueue, suspend, type QueueOptions } from './initialise.js';
 export { LegacyTransport, legacyField, type LegacyField } from './legacy.js';
+export type { LocalMachine } from './local/machine.js';
+export { LocalMemory } from './local/memory.js';
+export { localRing } from './local/newRing.js';
+export { LocalPackedRing } from './local/packedRing.js';
+export { localPair, type LocalPair, type LocalPairOptions } from './local/pair.js';
+export { LocalReceiveQueue, type LocalReceiveOptions } from './local/receive.js';
+export {
+  LocalTables,
+  ringOptions,
+  ringPlace,
+  type LocalRing,
+  type LocalRingOptions,
+  type RingPlace,
+} from './local/ring.js';
+export { LocalSplitRing } from './local/splitRing.js';
+export { LocalTransmitQueue, type LocalTransmitOptions } from './local/transmit.js';
 export { DeviceError, TimeoutError, until, type Machine, type Range, type Width } from './machine.js';
 export { DriverMemory, type Address } from './memory.js';
 export { commonField, ModernTransport, type CommonField, type ModernOptions } from './modern.js';
@@ -59,4 +78,4 @@ export { SplitRing } from './splitRing.js';
 export { status } from './status.js';
 export { firstOf, readStructures, structureType, type Structure } from './structures.js';
 export { windowRegisters } from './configWindow.js';
-export { consistently, type Transport } from './transport.js';
+export { consistently, type Doorbell, type Transport } from './transport.js';

@@ -8,7 +8,7 @@ import type { PciCard } from './pciCard.js';
 import { registersFrom, type Registers } from './registers.js';
 import type { DriverRing } from './ring.js';
 import { firstOf, readStructures, structureType, type Structure } from './structures.js';
-import type { Transport } from './transport.js';
+import type { Doorbell, Transport } from './transport.js';
 
 /** struct virtio_pci_common_cfg (virtio 4.1.4.3), and the width of each field; 64-bit ones are two of 32 bits. */
 export const commonField = {
@@ -213,6 +213,23 @@ export class ModernTransport implements Transport {
     } else {
       await this.notification.write(place.offset, 2, place.value);
     }
+  }
+
+  /**
+   * Where a queue that was placed is notified, and by what, for a driver that writes there itself.
+   * @throws UnexpectedCard where the registers are not behind a BAR that has a place
+   */
+  doorbell(index: number): Doorbell {
+    const place = this.notifications.get(index);
+    if (!place) throw new RangeError(`queue ${index} has not been placed`);
+    const { bar, offset } = firstOf(this.structures, structureType.notify)!;
+    const { kind, address } = this.card.place(bar);
+    return {
+      kind,
+      address: address + offset + place.offset,
+      value: place.value,
+      position: has(this.features, 'VIRTIO_F_NOTIFICATION_DATA'),
+    };
   }
 
   /** Takes the queue back from the device (VIRTIO_F_RING_RESET, virtio 2.6.1); true when the device says it is done. */

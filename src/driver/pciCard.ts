@@ -191,11 +191,20 @@ export class PciCard {
    * @throws UnexpectedCard when there is no such BAR
    */
   bar(index: number): Registers {
-    const base = this.places[index];
+    const { kind, address } = this.place(index);
+    return mappedRegisters(this.machine, kind, address);
+  }
+
+  /**
+   * Where `placeBars` has placed a BAR.
+   * @throws UnexpectedCard when there is no such BAR
+   */
+  place(index: number): { readonly kind: Bar['kind']; readonly address: number } {
+    const address = this.places[index];
     const kind = this.kinds[index];
-    if (base === undefined || !kind)
+    if (address === undefined || !kind)
       throw new UnexpectedCard(`the function has no BAR ${index}, or it has no place yet`);
-    return mappedRegisters(this.machine, kind, base);
+    return { kind, address };
   }
 
   private async probe(index: number, before: number): Promise<number> {

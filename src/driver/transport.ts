@@ -38,6 +38,15 @@ export interface Transport {
   configGeneration(): Promise<number | undefined>;
 }
 
+/** Where a queue is notified, and by what: a write of `value`, with the ring's position above it where `position` says so. */
+export interface Doorbell {
+  readonly kind: 'memory' | 'io';
+  readonly address: number;
+  readonly value: number;
+  /** VIRTIO_F_NOTIFICATION_DATA was negotiated (virtio 4.1.5.2). */
+  readonly position: boolean;
+}
+
 /** Reads several fields of the device's configuration so that they belong together (virtio 2.5.1). */
 export async function consistently<T>(transport: Transport, read: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -39,10 +39,10 @@ export class BufferMemory implements GuestMemory {
   readonly words16: Uint16Array;
   readonly words32: Uint32Array;
 
-  /** @param size in bytes, a multiple of 4 */
-  constructor(size: number) {
-    const buffer = new ArrayBuffer(size);
-    this.size = size;
+  /** @param memory the buffer, shared or not, or how large a new one is to be: in bytes, a multiple of 4 */
+  constructor(memory: number | ArrayBufferLike) {
+    const buffer = typeof memory === 'number' ? new ArrayBuffer(memory) : memory;
+    this.size = buffer.byteLength;
     this.bytes = new Uint8Array(buffer);
     this.words16 = new Uint16Array(buffer);
     this.words32 = new Uint32Array(buffer);

@@ -1,3 +1,4 @@
+import { LocalMemory, type LocalMachine } from '../../driver/index.js';
 import type { Machine, Range, Width } from '../../driver/machine.js';
 
 /** A machine in this process: every access is done when its call returns. The members mean what `Machine` says. */
@@ -34,6 +35,15 @@ export function machineFrom(machine: ImmediateMachine): Machine {
     lineAsserted: () => attempt(() => machine.lineAsserted()),
     settle: () => machine.settle(),
     advance: (milliseconds) => machine.advance(milliseconds),
+  };
+}
+
+/** The same machine as drivers without promises know it, which want its RAM as one piece. */
+export function localMachine(machine: ImmediateMachine): LocalMachine {
+  return {
+    memory: new LocalMemory(machine.bytes(0, machine.ram.end)),
+    write: (address, width, value) => machine.write(address, width, value),
+    writePort: (port, width, value) => machine.writePort(port, width, value),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Width } from '../../driver/machine.js';
+import type { Range, Width } from '../../driver/machine.js';
 import { NetDevice, type NetDeviceOptions } from '../../net/index.js';
 import { VirtioPciFunction } from '../../pci/index.js';
 import type { PciFunction, PciHost } from '../../pci/function.js';
@@ -16,20 +16,23 @@ const slot = 3;
 /** A machine that is nothing but a PCI bus with one function on it, RAM, and a clock that stands still. */
 export class BareMachine implements ImmediateMachine {
   readonly name = 'virtio-mq';
-  readonly ram = { start: 0x1000, end: 16 << 20 };
+  readonly ram: Range;
   readonly memoryWindow = { start: 0xe0000000, end: 0xf0000000 };
   readonly portWindow = { start: 0xc000, end: 0x10000 };
   readonly clock: ManualClock;
   /** Messages that went elsewhere than to RAM. */
   readonly strayMessages: { address: number; data: number }[] = [];
-  private readonly memory = new BufferMemory(this.ram.end);
+  private readonly memory: BufferMemory;
   private readonly inserted: PciFunction;
   /** By BAR. */
   private readonly mapped: (number | undefined)[] = [];
   private configAddress = 0;
   private line = false;
 
-  constructor(inserted: PciFunction, clock: ManualClock) {
+  /** @param memory what it has of RAM: a buffer, or its size */
+  constructor(inserted: PciFunction, clock: ManualClock, memory: number | ArrayBufferLike = 16 << 20) {
+    this.memory = new BufferMemory(memory);
+    this.ram = { start: 0x1000, end: this.memory.size };
     this.inserted = inserted;
     this.clock = clock;
     const host: PciHost = {
@@ -130,12 +133,17 @@ export interface InProcessTarget extends Target {
   readonly function: VirtioPciFunction;
 }
 
+export interface InProcessOptions extends Partial<NetDeviceOptions> {
+  /** The machine's RAM: a buffer, shared or not, or its size in bytes; 16 MiB when left out. */
+  readonly memory?: number | ArrayBufferLike;
+}
+
 /** @throws RangeError for an option out of its range */
-export function inProcess(options: Partial<NetDeviceOptions> = {}): InProcessTarget {
+export function inProcess({ memory, ...options }: InProcessOptions = {}): InProcessTarget {
   const clock = new ManualClock();
   const device = new NetDevice(clock, { mac: '52:54:00:12:34:56', ...options });
   const inserted = new VirtioPciFunction(device);
-  const hardware = new BareMachine(inserted, clock);
+  const hardware = new BareMachine(inserted, clock, memory);
   return {
     machine: machineFrom(hardware),
     hardware,

@@ -114,13 +114,22 @@ async function stoppedV86(card: 'none' | 'virtio', relayUrl?: string): Promise<V
   return emulator;
 }
 
-async function targetOn(name: string, emulator: V86, wire: Wire): Promise<Target> {
-  const machine = machineFrom(new StoppedV86(name, emulator));
+/** A machine in this process, for drivers without promises too. */
+export interface V86Target extends Target {
+  readonly hardware: ImmediateMachine;
+  readonly emulator: V86;
+}
+
+async function targetOn(name: string, emulator: V86, wire: Wire): Promise<V86Target> {
+  const hardware = new StoppedV86(name, emulator);
+  const machine = machineFrom(hardware);
   for (const [line, interrupt] of lineInterrupts.entries()) {
     await writePciConfig(machine, isaBridge, routes + line, 1, interrupt);
   }
   return {
     machine,
+    hardware,
+    emulator,
     wire,
     close: async () => {
       await emulator.destroy();
@@ -129,7 +138,7 @@ async function targetOn(name: string, emulator: V86, wire: Wire): Promise<Target
 }
 
 /** Our card in a v86 whose processor does not run. */
-export async function v86Ours(options: VirtioNetOptions = {}): Promise<Target & { readonly card: VirtioNetCard }> {
+export async function v86Ours(options: VirtioNetOptions = {}): Promise<V86Target & { readonly card: VirtioNetCard }> {
   const emulator = await stoppedV86('none');
   const card = attachVirtioNet(emulator, { mac: '52:54:00:12:34:56', ...options });
   return {
@@ -147,7 +156,7 @@ export interface V86OwnOptions {
 }
 
 /** v86's own virtio card. */
-export async function v86Own({ relayUrl }: V86OwnOptions = {}): Promise<Target> {
+export async function v86Own({ relayUrl }: V86OwnOptions = {}): Promise<V86Target> {
   const emulator = await stoppedV86('virtio', relayUrl);
   return targetOn('v86', emulator, new BusWire(emulator));
 }
