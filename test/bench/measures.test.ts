@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { framesLost, type Link, type Machine } from '../../tools/bench/machine.js';
-import { readIperf, readPings } from '../../tools/bench/measures.js';
+import { framesLost, type Link, type Machine } from '../../tools/bench/guests/machine.js';
+import { readIperf, readPings } from '../../tools/bench/guests/measures.js';
 
 describe('what the guests answer', () => {
   it('a transfer: what the server received, and what the client sent again', () => {

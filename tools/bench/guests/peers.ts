@@ -1,12 +1,14 @@
-import { Switch } from '../../src/fabric/index.js';
-import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../src/hosts/v86/index.js';
-import { machineFiles, startGuests, startWorkerGuests, v86Module } from '../../src/vm/index.node.js';
+import { Switch } from '../../../src/fabric/index.js';
+import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../../src/hosts/v86/index.js';
+import { machineFiles, startGuests, startWorkerGuests, v86Module } from '../../../src/vm/index.node.js';
 import { output, type Link, type Machine } from './machine.js';
 import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
 
 /** One of those that are compared. */
 export interface Peer {
   readonly name: string;
+  /** Why it can't be had here; undefined when it can. */
+  obstacle?(): Promise<string | undefined>;
   start(): Promise<Link>;
 }
 

@@ -1,12 +1,12 @@
 import { V86 } from 'v86';
 
-import { hotplugBase, hotplugRegisters } from '../../src/hosts/v86/hotplugPorts.js';
-import { servePorts } from '../../src/hosts/v86/ports.js';
-import { machineOf } from '../../src/hosts/v86/v86.js';
-import { GuestConsole } from '../../src/vm/console.js';
-import { destroyEmulator, serialLine, type MachineFiles } from '../../src/vm/emulator.js';
-import { defaultMemoryMiB, kernelCommandLine } from '../../src/vm/guest.js';
-import { Shell } from '../../src/vm/shell.js';
+import { hotplugBase, hotplugRegisters } from '../../../src/hosts/v86/hotplugPorts.js';
+import { servePorts } from '../../../src/hosts/v86/ports.js';
+import { machineOf } from '../../../src/hosts/v86/v86.js';
+import { GuestConsole } from '../../../src/vm/console.js';
+import { destroyEmulator, serialLine, type MachineFiles } from '../../../src/vm/emulator.js';
+import { defaultMemoryMiB, kernelCommandLine } from '../../../src/vm/guest.js';
+import { Shell } from '../../../src/vm/shell.js';
 import type { Machine } from './machine.js';
 
 /** The network cards that v86 brings itself. */

@@ -1,4 +1,4 @@
-import type { RunOptions, RunResult } from '../../src/vm/shell.js';
+import type { RunOptions, RunResult } from '../../../src/vm/shell.js';
 
 /** A guest, whoever made it. */
 export interface Machine {

@@ -1,6 +1,6 @@
 import { output, type Link } from './machine.js';
-import type { Sample } from './results.js';
-import { median } from './statistics.js';
+import type { Sample } from '../results.js';
+import { median } from '../statistics.js';
 
 /** What can be measured on a link. */
 export interface Measure {

@@ -1,0 +1,8 @@
+// Measures what the project is worth beside others: `npm run -s bench -- --help`.
+import { runBundled } from '../bundled.mjs';
+
+await runBundled('bench', {
+  main: 'tools/bench/main.ts',
+  child: 'tools/bench/child.ts',
+  'vm.worker': 'src/vm/worker/main.node.ts',
+});
