@@ -17,9 +17,12 @@ export interface LinkOptions {
 /** The word by which a thread tells the others that it sleeps, and has to be woken; for all of its links. */
 export type SleepWord = SharedArrayBuffer;
 
+/** What that word says: `sleeping` in the event loop, where a bell wakes; `waiting` at the word itself. */
+export const sleepState = { awake: 0, sleeping: 1, waiting: 2 } as const;
+
 export function newSleepWord(): SleepWord {
   const memory = new SharedArrayBuffer(64);
-  new Int32Array(memory)[0] = 1;
+  new Int32Array(memory)[0] = sleepState.sleeping;
   return memory;
 }
 

@@ -1,19 +1,20 @@
-import type { LinkEnd, SleepWord } from './link.js';
+import { sleepState, type LinkEnd, type SleepWord } from './link.js';
 import { SharedPort } from './port.js';
 
 /**
  * A thread among others: all its links, and whether it sleeps. A thread that is busy, such as one whose guest runs, says so
  * by `awake` and calls `poll` between two pieces of its work; then the others leave it alone. One that will wait in its
- * event loop calls `sleep`, and is woken by its links when something comes. It begins asleep.
+ * event loop calls `sleep`, and is woken by its links when something comes; one that has nothing else to do stands still in
+ * `wait`, from which it is woken soonest. It begins asleep.
  */
 export class SharedNode {
   /** Those that are open. */
   ports: readonly SharedPort[] = [];
-  private readonly asleep: Int32Array;
+  private readonly state: Int32Array;
   private busy = false;
 
   constructor(asleep: SleepWord) {
-    this.asleep = new Int32Array(asleep);
+    this.state = new Int32Array(asleep);
   }
 
   /** A port for an end of a link, which was made with this thread's sleep word. */
@@ -43,16 +44,31 @@ export class SharedNode {
 
   awake(): void {
     this.busy = true;
-    Atomics.store(this.asleep, 0, 0);
+    Atomics.store(this.state, 0, sleepState.awake);
   }
 
   /** Answers whether something had come in before the others could see that this thread sleeps; it is handed on. */
   sleep(): boolean {
     this.busy = false;
-    Atomics.store(this.asleep, 0, 1);
+    Atomics.store(this.state, 0, sleepState.sleeping);
     let any = false;
     while (this.poll()) any = true;
     return any;
+  }
+
+  /**
+   * Stands still until something comes, but for so many milliseconds at most, and hands it on. Answers whether something
+   * came; the thread is awake then, as it was before. Only where a thread may stand still: not in a page's own.
+   */
+  wait(milliseconds: number): boolean {
+    Atomics.store(this.state, 0, sleepState.waiting);
+    if (!this.ready) Atomics.wait(this.state, 0, sleepState.waiting, milliseconds);
+    Atomics.store(this.state, 0, sleepState.awake);
+    return this.poll();
+  }
+
+  private get ready(): boolean {
+    return this.ports.some((port) => port.ready);
   }
 
   close(): void {

@@ -21,16 +21,38 @@ export const systemClock: Clock = {
   },
 };
 
+/** How many wait for less than Node's timers can count. */
+let soon = 0;
+
+/** Whether something is to happen within a millisecond: the thread must not stand still then. */
+export function dueSoon(): boolean {
+  return soon > 0;
+}
+
 /** Waits for a time that may be too short by what the timers at hand can't count. */
 function wait(milliseconds: number, then: () => void): () => void {
-  if (milliseconds < 1 && typeof setImmediate === 'function') {
-    // Not without keeping the process alive: Node would sleep then instead of looking.
-    const soon = setImmediate(then);
-    return () => clearImmediate(soon);
-  }
+  if (milliseconds < 1 && typeof setImmediate === 'function') return waitShortly(then);
   const timer: unknown = setTimeout(then, milliseconds);
   if (hasUnref(timer)) timer.unref();
   return () => clearTimeout(timer as number);
+}
+
+function waitShortly(then: () => void): () => void {
+  let waiting = true;
+  const end = (): void => {
+    if (waiting) soon--;
+    waiting = false;
+  };
+  soon++;
+  // Not without keeping the process alive: Node would sleep then instead of looking.
+  const immediate = setImmediate(() => {
+    end();
+    then();
+  });
+  return () => {
+    end();
+    clearImmediate(immediate);
+  };
 }
 
 /** Node's timers have it; a browser's timers are numbers. */

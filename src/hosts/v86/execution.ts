@@ -1,19 +1,26 @@
+import { dueSoon } from './clock.js';
 import type { V86Cpu, V86Machine } from './v86.js';
 
 /** EFLAGS bit 9: the processor accepts interrupts. */
 const IF = 1 << 9;
 
-/** Work that comes from outside while a guest keeps its thread busy. */
+/** Work that comes from outside to a guest that has its thread to itself. */
 export interface Companion {
-  /** The guest begins to execute, or goes on; until `sleep`, `poll` is called about every 100,003 of its instructions. */
+  /** The guest begins to execute, or goes on; until `wait`, `poll` is called about every 100,003 of its instructions. */
   awake(): void;
   poll(): unknown;
-  /** The guest waits for an interrupt. Answers whether there was something for it at the last moment. */
-  sleep(): boolean;
+  /**
+   * The guest waits for an interrupt, and the thread stands still with it, until something comes for it or the time, in
+   * milliseconds, is over. Answers whether something came.
+   */
+  wait(milliseconds: number): boolean;
 }
 
-/** From this on v86 waits for its next turn with a timer, in milliseconds; below it goes on at once. */
-const timerMs = 1;
+/**
+ * How long a guest with a companion keeps its thread, in milliseconds, before the event loop has its turn: as long as v86
+ * lets one execute, and as Node's timers are late anyway.
+ */
+const turnMs = 1;
 
 /**
  * When a guest may be interrupted.
@@ -44,16 +51,15 @@ export class Execution {
     this.report = report;
     const { cpu } = machine;
     const mainLoop = cpu.main_loop;
-    cpu.main_loop = () => {
+    const turn = (): number => {
       this.started = true;
-      this.companion?.awake();
-      this.companion?.poll();
       this.executing = true;
-      const next = mainLoop.call(cpu);
+      const idle = mainLoop.call(cpu);
       // Not so when it throws: an emulator that broke in the middle of an instruction is not to be woken.
       this.executing = false;
-      return this.companion && next >= timerMs && this.companion.sleep() ? 0 : next;
+      return idle;
     };
+    cpu.main_loop = () => (this.companion ? takeTurns(this.companion, turn) : turn());
     const { run_hardware_timers: runTimers } = cpu;
     cpu.run_hardware_timers = (acpi, now) => {
       this.companion?.poll();
@@ -94,5 +100,22 @@ export class Execution {
     } catch (error) {
       this.report(error);
     }
+  }
+}
+
+/**
+ * Has the guest execute, and wait for what its companion brings, without a way through the event loop between the two: that
+ * takes longer than many a packet. Answers that v86 is to go on at once.
+ * @param turn executes until the guest has had its time, or halts; answers how long it will then wait, in milliseconds
+ */
+function takeTurns(companion: Companion, turn: () => number): number {
+  const end = performance.now() + turnMs;
+  companion.awake();
+  companion.poll();
+  for (;;) {
+    const idle = turn();
+    const left = end - performance.now();
+    if (idle <= 0 || left <= 0 || dueSoon()) return 0;
+    companion.wait(Math.min(idle, left));
   }
 }

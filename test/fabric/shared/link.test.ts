@@ -10,6 +10,9 @@ import { ManualClock } from '../../../src/virtio/clock.js';
 import { workerScript } from '../../support/workerScript.js';
 import { bytesOf, frameOf, TestCard } from '../card.js';
 
+/** Longer than any test may stand still. */
+const hangMs = 60_000;
+
 const small = { lanes: 2, ringBytes: 1 << 18 };
 
 /** A bell in this thread that rings when it is told to. */
@@ -98,6 +101,22 @@ describe('a link between two threads', () => {
     expect(b.node.sleep()).toBe(true);
     expect(right.received).toHaveLength(1);
     expect(b.node.sleep()).toBe(false);
+  });
+
+  it('does not stand still for what came before', () => {
+    const [a, b] = twoSides();
+    const right = new TestCard(2, 2);
+    connect(new TestCard(1, 2), a.port);
+    connect(right, b.port);
+    b.node.awake();
+    a.port.send(frameOf(bytesOf(2, 1)), 0);
+    a.port.flush();
+    expect(b.node.wait(hangMs)).toBe(true);
+    expect(right.received).toHaveLength(1);
+    expect(b.node.wait(1)).toBe(false);
+    a.port.send(frameOf(bytesOf(2, 1)), 0);
+    a.port.flush();
+    expect(a.port.counters.wakeUps).toBe(0);
   });
 
   it('is full until the other end has taken half of it, and then says so, with nothing lost', () => {
@@ -216,6 +235,26 @@ describe('a link to another thread', () => {
     node.close();
     expect(counter.wrong).toBe(0);
     expect(counter.pauses).toBeGreaterThan(0);
+  });
+
+  it('wakes a thread that stands still', async () => {
+    const script = await workerScript(new URL('echo.worker.ts', import.meta.url), 'echo');
+    const words = [newSleepWord(), newSleepWord()] as const;
+    const { port1, port2 } = new MessageChannel();
+    const [end, other] = sharedLink(small, words, [port1, port2]);
+    worker = new Worker(script, { workerData: { end: other, asleep: words[1] }, transferList: [port2 as never] });
+    const node = new SharedNode(words[0]);
+    const port = node.addPort('link', end);
+    const card = new TestCard(1, 2);
+    connect(card, port);
+    const began = performance.now();
+    for (let count = 1; count <= 20; count++) {
+      port.send(frameOf(bytesOf(2, 1, count)), 0);
+      port.flush();
+      while (card.received.length < count) expect(node.wait(hangMs)).toBe(true);
+    }
+    expect(performance.now() - began).toBeLessThan(hangMs);
+    node.close();
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { systemClock } from '../../../src/hosts/v86/clock.js';
 import { pciBusOf } from '../../../src/hosts/v86/pciBus.js';
 import { ConfigAccess, TestFunction, testMachine, until, type TestMachine } from './machine.js';
 import { lineIrq, messageVector, program, words } from './program.js';
@@ -202,6 +203,43 @@ describe.each(Object.entries(ways))('a running guest, by %s', (_, { raise, relea
       await until(() => test.cpu.in_hlt[0] === 1);
       expect(test.cpu.read32s(words.count)).toBe(count + 1);
     }
+  });
+
+  it('that has its thread to itself is interrupted by what its companion brings while it waits', async () => {
+    const test = (running = await withCard({ program }));
+    test.card.memoryBar.onAccess = ([what, offset]) => {
+      if (what === 'read' && offset === 4) release(test.card);
+    };
+    test.card.host.memory.words32[words.device / 4] = bar;
+    const counts: number[] = [];
+    pciBusOf(test.emulator).workBeside({
+      awake: () => undefined,
+      poll: () => undefined,
+      wait(milliseconds) {
+        expect(milliseconds).toBeGreaterThan(0);
+        expect(milliseconds).toBeLessThanOrEqual(1);
+        expect(test.cpu.in_hlt[0]).toBe(1);
+        counts.push(test.cpu.read32s(words.count));
+        if (counts.length <= 20) raise(test.card);
+        return counts.length <= 20;
+      },
+    });
+    void test.emulator.run();
+    await until(() => counts.length > 20);
+    expect(counts.slice(0, 21)).toEqual(Array.from({ length: 21 }, (__, count) => count));
+  });
+
+  it('that has its thread to itself leaves it to the event loop while a timer is due', async () => {
+    const test = (running = await withCard({ program }));
+    let waits = 0;
+    const wait = (): boolean => ++waits < 0;
+    pciBusOf(test.emulator).workBeside({ awake: () => undefined, poll: () => undefined, wait });
+    void test.emulator.run();
+    await until(() => waits > 0);
+    const before = waits;
+    await new Promise<void>((resolve) => systemClock.after(0.5, resolve));
+    expect(waits).toBe(before);
+    await until(() => waits > before);
   });
 
   it('is left alone while it is stopped', async () => {
