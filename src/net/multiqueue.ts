@@ -1,6 +1,6 @@
 import { ReceiveHash, type ReceiveHashState } from './hash/receiveHash.js';
 import { RssSteering, type RssTable } from './rss.js';
-import { AutomaticSteering, type Steering } from './steering.js';
+import { AutomaticSteering, type FlowTable, type Steering } from './steering.js';
 
 export interface MultiqueueState {
   /** Transmit queues in use; with automatic steering receive queues too. */
@@ -40,9 +40,10 @@ export class Multiqueue {
   private rss: RssSteering | undefined;
   private transmit = 1;
 
-  constructor(queues: QueuePairs) {
+  /** @param flows where flows are remembered, as `AutomaticSteering` says */
+  constructor(queues: QueuePairs, flows?: FlowTable) {
     this.queues = queues;
-    this.automatic = new AutomaticSteering((pair) => queues.canReceive(pair));
+    this.automatic = new AutomaticSteering((pair) => queues.canReceive(pair), flows);
   }
 
   get steering(): Steering {

@@ -12,8 +12,21 @@ export interface Steering {
   learn(frame: Frame, pair: number): void;
 }
 
+/**
+ * Flows that the guest sent on, by hash: the pair plus one, 0 where no flow is known. Its length is `flowEntries`. Threads
+ * may share it: an entry is one word that says all, and an old one costs balance alone.
+ */
+export type FlowTable = Uint16Array;
+
+/** What the threads that share a card's pairs know of each other's. */
+export interface SharedSteering {
+  readonly flows: FlowTable;
+  /** Whether the receive queue of a pair is enabled. */
+  canReceive(pair: number): boolean;
+}
+
 /** Flows remembered; two flows that fall on the same entry share it, which costs balance but never order for long. */
-const entries = 4096;
+export const flowEntries = 4096;
 
 /**
  * Automatic receive steering (virtio 5.1.6.5.6): what comes in of a flow goes to the pair on which the guest last sent
@@ -22,13 +35,16 @@ const entries = 4096;
 export class AutomaticSteering implements Steering {
   /** Pairs in use. */
   pairs = 1;
-  /** By hash: the pair plus one, 0 where no flow is known. */
-  private readonly table = new Uint16Array(entries);
+  private readonly table: FlowTable;
   private readonly canReceive: (pair: number) => boolean;
 
-  /** @param canReceive whether the receive queue of a pair is enabled */
-  constructor(canReceive: (pair: number) => boolean) {
+  /**
+   * @param canReceive whether the receive queue of a pair is enabled
+   * @param table where flows are remembered; a table of its own when left out
+   */
+  constructor(canReceive: (pair: number) => boolean, table: FlowTable = new Uint16Array(flowEntries)) {
     this.canReceive = canReceive;
+    this.table = table;
   }
 
   uses(pair: number): boolean {
@@ -39,7 +55,7 @@ export class AutomaticSteering implements Steering {
     const { pairs } = this;
     if (pairs === 1) return 0;
     const hash = flowHash(frame);
-    const known = this.table[hash % entries] - 1;
+    const known = this.table[hash % flowEntries] - 1;
     const first = known >= 0 && known < pairs ? known : hash % pairs;
     if (this.canReceive(first)) return first;
     const others = Array.from({ length: pairs }, (_, pair) => pair).filter(this.canReceive);
@@ -47,7 +63,9 @@ export class AutomaticSteering implements Steering {
   }
 
   learn(frame: Frame, pair: number): void {
-    this.table[flowHash(frame) % entries] = pair + 1;
+    const entry = flowHash(frame) % flowEntries;
+    // Not written in vain: other threads may have the line in their caches.
+    if (this.table[entry] !== pair + 1) this.table[entry] = pair + 1;
   }
 
   reset(): void {

@@ -202,10 +202,10 @@ export class VirtioPciFunction implements PciFunction {
 
   private makeQueue(index: number): void {
     const setup = queueSetup(this.common.queues[index], index);
-    if (setup.size > this.device.queueSizes[index]) {
-      throw new DriverFault('queue-size', `size ${setup.size} of at most ${this.device.queueSizes[index]}`, index);
-    }
-    const queue = newQueue(setup, this.plugged.memory, this.negotiation.features);
+    const most = this.device.queueSizes[index];
+    if (setup.size > most) throw new DriverFault('queue-size', `size ${setup.size} of at most ${most}`, index);
+    const made = [setup, this.plugged.memory, this.negotiation.features] as const;
+    const queue = this.device.newQueue?.(...made) ?? newQueue(...made);
     queue.paused = this.halted;
     this.queues[index] = queue;
   }

@@ -1,7 +1,7 @@
 import type { Feature, Features } from './features.js';
 import type { GuestMemory } from './memory.js';
 import type { DescriptorChain } from './chain.js';
-import type { QueueState, Virtqueue } from './queue.js';
+import type { QueueSetup, QueueState, Virtqueue } from './queue.js';
 import type { AccessWidth } from './registers.js';
 import type { DriverFault } from './rules.js';
 
@@ -50,6 +50,8 @@ export interface VirtioDevice<State = unknown> {
   writeConfig(offset: number, width: AccessWidth, value: number): void;
   /** The same through the legacy interface, which lets the driver write more; where it is left out, there is no more. */
   writeLegacyConfig?(offset: number, width: AccessWidth, value: number): void;
+  /** The device's side of a queue; where it is left out, the function `newQueue` makes it. @throws DriverFault */
+  newQueue?(setup: QueueSetup, memory: GuestMemory, features: Features): ActiveQueue;
   /** The driver is ready (DRIVER_OK), or was when the device was saved. */
   activate(activation: Activation): void;
   /** The driver made buffers of this queue available, or (byDriver is false) may have done so while nobody was told. */

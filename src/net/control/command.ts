@@ -15,6 +15,8 @@ export interface ControlledCard {
   setMac(mac: Uint8Array): boolean;
   /** The driver has seen that it is asked to announce the guest. */
   announced(): boolean;
+  /** Commands were carried out, and the driver is about to see that. */
+  commanded(): void;
 }
 
 /** One command of the control queue (virtio 5.1.6.5). */

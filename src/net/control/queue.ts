@@ -44,8 +44,10 @@ export class ControlQueue {
     for (;;) {
       const chain = this.queue.next();
       if (chain) this.answer(chain);
-      else if (!this.queue.wantNotifications(true)) return this.queue.publish();
+      else if (!this.queue.wantNotifications(true)) break;
     }
+    this.card.commanded();
+    return this.queue.publish();
   }
 
   /** Carries out a command; the ack and then its result go into the device-writable bytes. */
