@@ -1,4 +1,4 @@
-// Bundles the web page: its script with all that it imports, its static files and v86's WebAssembly, in one folder.
+// Bundles the web page: its scripts with all that they import, its static files and v86's WebAssembly, in one folder.
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 
@@ -9,6 +9,7 @@ export function buildPage(options) {
   return build({
     entryPoints: {
       page: 'src/web/page.ts',
+      'vm.worker.web': 'src/vm/worker/main.web.ts',
       index: 'src/web/index.html',
       style: 'src/web/style.css',
       v86: require.resolve('v86/build/v86.wasm'),

@@ -23,6 +23,9 @@ const types = {
   '.wasm': 'application/wasm',
 };
 
+/** Without them browsers give a page no shared memory, which guests in workers need. */
+const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
 /** The folder of a finished guest image, which is built when there is none. */
 async function imageFolder() {
   const { buildGuestImage } = await import('../dist/vm.node.js');
@@ -43,7 +46,7 @@ const server = createServer(async (request, response) => {
   try {
     const body = await contents.get(pathname)();
     const type = types[extname(pathname === '/' ? 'index.html' : pathname)] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...isolation }).end(body);
   } catch {
     response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(`There is no ${pathname} here.\n`);
   }

@@ -1,6 +1,8 @@
 import { attachVirtioNet, type VirtioNetCard, type VirtioNetOptions } from '../hosts/v86/attach.js';
+import { cardReport, type CardReport } from './cardReport.js';
 import { UserError } from './errors.js';
 import type { Guest, RunningGuest } from './guest.js';
+import { watchCard } from './problems.js';
 
 export interface CardOptions extends VirtioNetOptions {
   /** Address of the interface and length of the prefix, IPv4 or IPv6: 10.0.0.1/24. Without one the interface is up all the same. */
@@ -17,6 +19,7 @@ export interface GuestCard extends VirtioNetCard {
   readonly interfaceName: string;
   /** As it was asked for. */
   readonly address?: string | undefined;
+  report(): Promise<CardReport>;
 }
 
 const ipv4Pattern = /^(\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/;
@@ -35,7 +38,8 @@ export async function plugCard(guest: Guest, options: CardOptions): Promise<Gues
   const up = bringUp(guest, address, signal);
   const card = attachVirtioNet(guest.emulator, cardOptions);
   onAttach?.(card);
-  return { ...card, interfaceName: await up(card.slot), address };
+  watchCard(card, (problem) => guest.onProblem.emit(problem));
+  return { ...card, interfaceName: await up(card.slot), address, report: () => Promise.resolve(cardReport(card)) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { V86 } from 'v86';
 
+import { Signal } from '../virtio/signal.js';
 import { plugCard, type CardOptions, type GuestCard } from './cards.js';
 import { GuestConsole } from './console.js';
 import { createEmulator, type MachineFiles, type MachineOptions } from './emulator.js';
@@ -8,6 +9,7 @@ import { GuestTimeout } from './failures.js';
 import { checkKernel } from './kernelFile.js';
 import { localMachine, type Machine } from './machine.js';
 import { entropyBytes, personaliseCommand, prepareCommand } from './personalise.js';
+import { watchMachine, type GuestProblem } from './problems.js';
 import { Shell, type RunOptions, type RunResult } from './shell.js';
 
 /** How a guest is made, wherever its machine runs. */
@@ -118,9 +120,12 @@ export abstract class RunningGuest {
   readonly fromSnapshot: boolean;
   /** Milliseconds from the start of `create` until its shell answered. */
   readonly bootMs: number;
+  /** What goes wrong in it and does not end it. */
+  readonly onProblem: Signal<GuestProblem>;
   private readonly machine: Machine;
 
-  protected constructor({ machine, console, shell, fromSnapshot, bootMs }: Booted) {
+  protected constructor({ machine, console, shell, fromSnapshot, bootMs }: Booted, onProblem: Signal<GuestProblem>) {
+    this.onProblem = onProblem;
     this.machine = machine;
     this.console = console;
     this.shell = shell;
@@ -177,8 +182,9 @@ export class Guest extends RunningGuest {
   private readonly plugged: GuestCard[] = [];
 
   private constructor(booted: Booted, emulator: V86) {
-    super(booted);
+    super(booted, new Signal());
     this.emulator = emulator;
+    watchMachine(emulator, (problem) => this.onProblem.emit(problem));
   }
 
   /**

@@ -26,7 +26,7 @@ export interface StartOptions extends CommonStartOptions, OwnFiles {
 }
 
 /**
- * Starts guests named vm1, vm2, …, without cards. At most one of them boots; the others, and at the next start all of
+ * Starts guests named vm1, vm2, … (or from another number on), without cards. At most one of them boots; the others, and at the next start all of
  * them, go on from a snapshot of that one as it came to its shell.
  * @throws UserError when what is asked for cannot be booted
  * @throws GuestTimeout, GuestEnded when a guest does not come to a shell

@@ -19,8 +19,10 @@ export interface CommonStartOptions extends Pick<
 > {
   /** How many guests; 2 when left out. */
   readonly count?: number | undefined;
+  /** The first guest's number, for names and reports; 1 when left out. Guests that meet those of others need others. */
+  readonly first?: number | undefined;
   readonly onProgress?: ((progress: StartProgress) => void) | undefined;
-  /** Called with what the consoles show; guests count from 1. */
+  /** Called with what the consoles show. */
   readonly onText?: ((text: string, guest: number) => void) | undefined;
 }
 
@@ -71,11 +73,11 @@ export async function startInWorkers(
   source: () => Promise<StartSource>,
   spawn: () => GuestWorker,
 ): Promise<WorkerGuest[]> {
-  const { lanes = 4, deadline, fabric } = options;
+  const { first = 1, lanes = 4, deadline, fabric } = options;
   const guests = await startAll(options, source, (guestOptions) =>
     WorkerGuest.create(spawn(), { ...guestOptions, deadline }),
   );
-  const members = guests.map((guest, i): [string, Member] => [`guest ${i + 1}`, guest.member]);
+  const members = guests.map((guest, i): [string, Member] => [`guest ${first + i}`, guest.member]);
   if (fabric) members.push(['host', new LocalMember(fabric)]);
   await mesh(new Map(members), lanes);
   return guests;
@@ -86,13 +88,13 @@ async function startAll<G extends RunningGuest>(
   source: () => Promise<StartSource>,
   make: (options: BootOptions) => Promise<G>,
 ): Promise<G[]> {
-  const { count = 2, memoryMiB = defaultMemoryMiB, commandLine, bootTimeoutMs, signal } = options;
+  const { count = 2, first = 1, memoryMiB = defaultMemoryMiB, commandLine, bootTimeoutMs, signal } = options;
   if (!Number.isInteger(count) || count < 1) throw new UserError(`The number of guests is 1 or more; ${count} is not.`);
   const progress = (step: string): void => options.onProgress?.({ step });
   const { files, wasm, emulator, snapshots } = await source();
   const guests: G[] = [];
   const create = async (snapshot: ArrayBuffer | undefined): Promise<G> => {
-    const number = guests.length + 1;
+    const number = first + guests.length;
     progress(`${snapshot ? 'starting' : 'booting'} guest ${number}`);
     const onText = (text: string): void => options.onText?.(text, number);
     const guest = await make({ files, wasm, memoryMiB, commandLine, bootTimeoutMs, signal, snapshot, onText });
@@ -115,17 +117,17 @@ async function startAll<G extends RunningGuest>(
       }
     }
     if (!snapshot) {
-      const first = await create(undefined);
+      const booted = await create(undefined);
       if (snapshots || count > 1) {
         progress('taking a snapshot');
-        snapshot = await first.save();
+        snapshot = await booted.save();
         kept = snapshots
           ?.write(key, snapshot)
           .catch((error: unknown) => progress(`no snapshot was kept: ${String(error)}`));
       }
     }
     while (guests.length < count) await create(snapshot);
-    await Promise.all(guests.map((guest, index) => guest.personalise(`vm${index + 1}`)));
+    await Promise.all(guests.map((guest, index) => guest.personalise(`vm${first + index}`)));
     return guests;
   } catch (error) {
     await Promise.all(guests.map((guest) => guest.stop()));
@@ -135,14 +137,15 @@ async function startAll<G extends RunningGuest>(
   }
 }
 
-/** A short name, 16 hexadecimal digits, for all that a saved state depends on. */
+/** A name for all that a saved state depends on. */
 async function snapshotKey(files: MachineFiles, others: readonly (string | number)[]): Promise<string> {
-  const sha256 = async (bytes: Uint8Array | undefined): Promise<string> => {
-    if (!bytes) return '';
-    const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-    return Array.from(new Uint8Array(hash, 0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  };
   const parts = await Promise.all([files.bios, files.vgaBios, files.kernel, files.initrd].map(sha256));
-  const all = JSON.stringify([snapshotVersion, ...others, ...parts]);
-  return sha256(new TextEncoder().encode(all));
+  return sha256(new TextEncoder().encode(JSON.stringify([snapshotVersion, ...others, ...parts])));
+}
+
+/** The first 16 hexadecimal digits of a hash; of nothing, none. */
+export async function sha256(bytes: Uint8Array | undefined): Promise<string> {
+  if (!bytes) return '';
+  const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(hash, 0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,16 +1,25 @@
-import type { GuestConsole, RunOptions, RunResult } from '../vm/index.js';
-import { cardTables } from './cardView.js';
-import { ConsoleView } from './consoleView.js';
-import { startMachine, type Machine } from './machine.js';
+import { Switch } from '../fabric/index.js';
+import { systemClock } from '../hosts/v86/index.js';
+import type { RunOptions, RunResult } from '../vm/index.js';
+import { within } from './elements.js';
+import { GuestView } from './guestView.js';
+import { address, noWorkers, patience, startNetwork, type PageNetwork } from './network.js';
+import { Outside } from './outside.js';
+import { OutsideView } from './outsideView.js';
 import { plainText } from './screen.js';
-import { readSettings } from './settings.js';
+import { defaults, readSettings, type Settings } from './settings.js';
 
-/** The page's guest, for scripts: `await vmq.run('uname -a')` in the browser's developer tools. */
+export interface PageRunOptions extends RunOptions {
+  /** Its number; the page's first when left out. */
+  readonly guest?: number;
+}
+
+/** The page's guests, for scripts: `await vmq.run('uname -a')` in the browser's developer tools. */
 export interface PageApi {
-  /** The guest and its card, when eth0 is up; fails with what the page shows then. */
-  readonly ready: Promise<Machine>;
-  /** Runs a command in the guest, as Shell.run does, and then gives the console back to whoever types there. */
-  run(command: string, options?: RunOptions): Promise<RunResult>;
+  /** The guests and their cards, when each eth0 is up; fails with what the page shows then. */
+  readonly ready: Promise<PageNetwork>;
+  /** Runs a command in a guest, as Shell.run does, and then gives the console back to whoever types there. */
+  run(command: string, options?: PageRunOptions): Promise<RunResult>;
 }
 
 declare global {
@@ -19,90 +28,112 @@ declare global {
   }
 }
 
-/** How often the card's tables are drawn, in milliseconds. */
-const refreshMs = 1000;
-
 /** How many of the things that went wrong stay on the page. */
 const keptEvents = 100;
 
-function element<T extends HTMLElement>(id: string, type: new () => T): T {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`the page has no ${type.name} called ${id}`);
-  return found;
-}
-
-const status = element('status', HTMLElement);
-const card = element('card', HTMLElement);
-const events = element('events', HTMLElement);
-const view = new ConsoleView(
-  {
-    screen: element('screen', HTMLElement),
-    form: element('line', HTMLFormElement),
-    input: element('command', HTMLInputElement),
-  },
-  (text) => {
-    if (shown) typing?.write(text);
-  },
-);
-
-/** What keys go to, once somebody is there to read them. */
-let typing: GuestConsole | undefined;
-
-/** While a command of a script runs the console is the script's alone: nothing is shown, and no key gets between. */
-let shown = true;
-
-const ready = startMachine(readSettings(new URLSearchParams(location.search)), {
-  step: (text) => (status.textContent = text),
-  text: (text) => {
-    if (shown) view.write(text);
-  },
-  problem: (text) => {
-    const item = document.createElement('li');
-    item.textContent = text;
-    events.append(item);
-    if (events.children.length > keptEvents) events.firstElementChild?.remove();
-  },
-});
+const status = within(document, '#status', HTMLElement);
+const threads = within(document, '#threads', HTMLElement);
+const events = within(document, '#events', HTMLElement);
+const query = new URLSearchParams(location.search);
 
 function fail(error: unknown): void {
-  status.textContent = plainText(error instanceof Error ? error.message : String(error));
+  status.textContent = messageOf(error);
   status.className = 'failed';
 }
 
-let turn: Promise<unknown> = ready.then(present, fail);
-
-async function present(machine: Machine): Promise<void> {
-  const { guest } = machine;
-  void guest.console.ended.then(fail);
-  const draw = (): void => card.replaceChildren(...cardTables(machine.card));
-  draw();
-  setInterval(draw, refreshMs);
-  // As a login does, so that the console begins with a prompt.
-  view.clear();
-  await guest.shell.interactive();
-  typing = guest.console;
-  status.textContent = `Linux is up after ${(guest.bootMs / 1000).toFixed(1)} s. Its eth0 receives what it sends.`;
+function problem(text: string): void {
+  const item = document.createElement('li');
+  item.textContent = text;
+  events.append(item);
+  if (events.children.length > keptEvents) events.firstElementChild?.remove();
 }
 
-async function perform(command: string, options?: RunOptions): Promise<RunResult> {
-  const { guest } = await ready;
-  shown = false;
-  try {
-    const result = await guest.run(command, options);
-    view.write(`${command}\n${result.output}`);
-    return result;
-  } finally {
-    shown = true;
-    // What the command came to counts; a shell that does not answer is the next command's trouble.
-    await guest.shell.interactive().catch(() => undefined);
+function messageOf(error: unknown): string {
+  return plainText(error instanceof Error ? error.message : String(error));
+}
+
+/** The form shows what the page was started with; what it has no field for stays in the address. */
+function fillForm(): void {
+  const form = within(document, '#settings', HTMLFormElement);
+  for (const [name, value] of Object.entries(defaults)) {
+    const field = form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement;
+    field.value = query.get(name) ?? value;
+  }
+  for (const [name, value] of query) {
+    if (name in defaults) continue;
+    const hidden = document.createElement('input');
+    Object.assign(hidden, { type: 'hidden', name, value });
+    form.append(hidden);
   }
 }
 
+const views = new Map<number, GuestView>();
+
+/** A view for each guest, and where there are several, which of them is shown. */
+function addViews({ first, guests }: Settings, starting: Promise<PageNetwork>): void {
+  const template = within(document, '#guest', HTMLTemplateElement);
+  const chooser = within(document, '#chooser', HTMLElement);
+  for (let index = 0; index < guests; index++) {
+    const number = first + index;
+    const view = new GuestView(
+      number,
+      template,
+      starting.then((network) => network.guests[index]),
+    );
+    views.set(number, view);
+    within(document, '#guests', HTMLElement).append(view.element);
+    const label = document.createElement('label');
+    const radio = Object.assign(document.createElement('input'), { type: 'radio', name: 'chosen' });
+    radio.checked = index === 0;
+    radio.addEventListener('change', () => choose(number));
+    label.append(radio, ` vm${number}, ${address(number)}`);
+    chooser.append(label);
+  }
+  chooser.hidden = guests === 1;
+  choose(first);
+}
+
+function choose(chosen: number): void {
+  for (const [number, { element }] of views) element.hidden = number !== chosen;
+}
+
+async function open(): Promise<PageNetwork> {
+  fillForm();
+  const settings = readSettings(query);
+  const fabric = new Switch({ clock: systemClock, deadline: patience });
+  const outside = new Outside(fabric);
+  for (const number of settings.broadcast) outside.joinPages(number);
+  for (const url of settings.relay) outside.joinRelay(url);
+  new OutsideView(within(document, '#outside', HTMLElement), outside, (error) => problem(messageOf(error)));
+  if (settings.workers) threads.textContent = noWorkers() ?? '';
+  const starting = startNetwork(settings, fabric, {
+    problem,
+    step: (text) => (status.textContent = text),
+    text: (text, guest) => views.get(guest)?.write(text),
+  });
+  addViews(settings, starting);
+  return starting;
+}
+
+async function present({ guests, workers }: PageNetwork): Promise<void> {
+  for (const { guest, number } of guests) {
+    void guest.console.ended.then(({ message }) => fail(guests.length > 1 ? `Guest ${number}: ${message}` : message));
+  }
+  await Promise.all([...views.values()].map(({ settled }) => settled));
+  const seconds = (guests[0].guest.bootMs / 1000).toFixed(1);
+  const where = workers ? 'in workers of their own' : "in the page's thread";
+  status.textContent = `Linux is up after ${seconds} s, ${where}.`;
+}
+
+const ready = open();
+ready.then(present).catch(fail);
+
 window.vmq = {
   ready,
-  run(command, options) {
-    const result = turn.then(() => perform(command, options));
-    turn = result.catch(() => undefined);
-    return result;
+  async run(command, { guest, ...options } = {}) {
+    const { guests } = await ready;
+    const view = views.get(guest ?? guests[0].number);
+    if (!view) throw new Error(`There is no guest ${guest} on this page.`);
+    return view.run(command, options);
   },
 };

@@ -2,9 +2,11 @@ import { dirname } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { LaneCounters } from '../../src/net/index.js';
+import { Switch } from '../../src/fabric/index.js';
+import { RelayServer } from '../../src/fabric/index.node.js';
+import { systemClock } from '../../src/hosts/v86/index.js';
+import { buildGuestImage, type CardReport } from '../../src/vm/index.node.js';
 import type {} from '../../src/web/page.js';
-import { buildGuestImage } from '../../src/vm/index.node.js';
 import { startChromium, type Browser } from './chromium.js';
 import { servePage, type PageServer } from './server.js';
 
@@ -36,131 +38,251 @@ function complaints(page: Page): string[] {
   return list;
 }
 
-/** Frames, as those for multicast groups, that the guest sent to itself and did not want. */
-const filtered = (lane: LaneCounters): number => Object.values(lane.filtered).reduce((sum, count) => sum + count, 0);
+/** Runs a command in a guest of a page; in its first where no other is named. */
+function run(page: Page, command: string, guest?: number): Promise<{ status: number; output: string }> {
+  return page.evaluate(
+    async ([line, number]) => {
+      const { status, output } = await window.vmq.run(line, number === undefined ? {} : { guest: number });
+      return { status, output };
+    },
+    [command, guest] as const,
+  );
+}
 
-describe('a guest in the page', () => {
+/** Opens a page and waits until its guests are up. Once one has booted they all go on from the browser's snapshot. */
+async function open(query: string, prepare?: (page: Page) => Promise<void>): Promise<Page> {
+  const page = await browser.newPage();
+  await prepare?.(page);
+  await page.goto(server.url + query);
+  const bootMs = await page.evaluate(async () => (await window.vmq.ready).guests[0].guest.bootMs);
+  console.log(`the first guest of ${query || 'the page'} came up after ${(bootMs / 1000).toFixed(1)} s`);
+  return page;
+}
+
+/** Those of v86 itself are left out. */
+const guestWorkers = (page: Page) => page.workers().filter((worker) => worker.url().endsWith('/vm.worker.web.js'));
+
+const usesWorkers = (page: Page): Promise<boolean> => page.evaluate(async () => (await window.vmq.ready).workers);
+
+const pingsAnswered = async (page: Page, to: number): Promise<string> =>
+  (await run(page, `ping -c 3 -W 10 10.0.0.${to}`)).output;
+
+type Lane = CardReport['lanes'][number];
+
+const sum = ({ lanes }: CardReport, of: (lane: Lane) => number): number =>
+  lanes.reduce((all, lane) => all + of(lane), 0);
+
+describe('guests in workers of a page', () => {
   let page: Page;
   let complained: string[];
 
   beforeAll(async () => {
-    page = await browser.newPage();
-    complained = complaints(page);
-    await page.goto(server.url);
-    const bootMs = await page.evaluate(async () => (await window.vmq.ready).guest.bootMs);
-    console.log(`the guest in the browser came up after ${(bootMs / 1000).toFixed(1)} s`);
-    // A neighbour with the card's own address, so that the guest takes what comes back for its own.
-    await run('ip neighbour replace 10.0.0.2 lladdr $(cat /sys/class/net/eth0/address) dev eth0');
+    page = await open('', (made) => Promise.resolve(void (complained = complaints(made))));
   });
 
-  const run = (command: string): Promise<{ status: number; output: string }> =>
-    page.evaluate(async (line) => {
-      const { status, output } = await window.vmq.run(line);
-      return { status, output };
-    }, command);
+  afterAll(() => page?.close());
 
-  const counters = () => page.evaluate(async () => (await window.vmq.ready).card.device.counters);
+  const reports = (): Promise<CardReport[]> =>
+    page.evaluate(async () => Promise.all((await window.vmq.ready).guests.map(({ card }) => card.report())));
 
-  it('runs Linux for i386', async () => {
-    expect(await run('uname -sm')).toEqual({ status: 0, output: 'Linux i686\n' });
+  it('run Linux for i386, in a thread each', async () => {
+    expect(await usesWorkers(page)).toBe(true);
+    expect(guestWorkers(page)).toHaveLength(2);
+    expect(await page.locator('#threads').textContent()).toBe('');
+    expect(await run(page, 'uname -sm')).toEqual({ status: 0, output: 'Linux i686\n' });
+    expect((await run(page, 'hostname', 2)).output).toBe('vm2\n');
   });
 
-  it('gives a command back byte for byte', async () => {
+  it('give a command back byte for byte', async () => {
     const bytes = await page.evaluate(async () => [...(await window.vmq.run(`printf '\\000\\377é\\n'; exit 3`)).bytes]);
     expect(bytes).toEqual([0, 0xff, 0xc3, 0xa9, 0x0a]);
-    expect((await run('exit 3')).status).toBe(3);
+    expect((await run(page, 'exit 3')).status).toBe(3);
   });
 
-  it('sets the queue pairs with ethtool', async () => {
-    expect(await run('ethtool -L eth0 combined 4')).toEqual({ status: 0, output: '' });
-    const { status, output } = await run('ethtool -l eth0');
+  it('set the queue pairs with ethtool', async () => {
+    expect(await run(page, 'ethtool -L eth0 combined 4')).toEqual({ status: 0, output: '' });
+    const { status, output } = await run(page, 'ethtool -l eth0');
     expect(status).toBe(0);
     expect(output.match(/^Combined:\s+4$/gm)).toHaveLength(2);
-    expect(await page.evaluate(async () => (await window.vmq.ready).card.device.lanes)).toBe(4);
-    expect((await run('ethtool -L eth0 combined 5')).status).not.toBe(0);
+    expect((await reports()).map(({ queuePairsInUse }) => queuePairsInUse)).toEqual([4, 1]);
+    expect((await run(page, 'ethtool -L eth0 combined 5')).status).not.toBe(0);
   });
 
-  it('has an interrupt for each queue', async () => {
-    const { output } = await run('cat /proc/interrupts');
+  it('have an interrupt for each queue', async () => {
+    const { output } = await run(page, 'cat /proc/interrupts');
     const found = [...output.matchAll(/\svirtio0-(\S+)$/gm)].map(([, name]) => name);
     expect(found).toEqual(['config', ...pairs.flatMap((pair) => [`input.${pair}`, `output.${pair}`])]);
   });
 
-  it('receives what it sends', async () => {
-    const before = await counters();
-    const { status, output } = await run(`
-      timeout 20 tcpdump -i eth0 -Q in -c 5 -n -x 'icmp[icmptype] == icmp-echo' 2>/dev/null >/tmp/seen &
-      sleep 2
-      ping -q -c 5 -i 0.2 -W 1 -s 1400 -p a5 10.0.0.2 >/dev/null
-      wait $!
-      status=$?
-      cat /tmp/seen
-      exit $status
-    `);
-    expect(status).toBe(0);
-    expect(output.match(/10\.0\.0\.1 > 10\.0\.0\.2: ICMP echo request, .* length 1408/g)).toHaveLength(5);
-    // Behind the time stamp each packet is full of the pattern.
-    expect(output.match(/a5a5/g)!.length).toBeGreaterThan(5 * 650);
-    const after = await counters();
-    const grown = (name: 'rxFrames' | 'rxBytes' | 'txFrames' | 'txBytes'): number =>
-      after.reduce((sum, lane, pair) => sum + lane[name] - before[pair][name], 0);
-    expect(grown('txFrames')).toBeGreaterThanOrEqual(5);
-    expect(grown('txBytes')).toBeGreaterThan(5 * 1400);
-    const unwanted = (lanes: readonly LaneCounters[]): number => lanes.reduce((sum, lane) => sum + filtered(lane), 0);
-    expect(grown('rxFrames') + unwanted(after) - unwanted(before)).toBe(grown('txFrames'));
-    expect(grown('rxBytes')).toBeGreaterThan(5 * 1400);
+  it('reach each other, and lose nothing', async () => {
+    const { output } = await run(page, 'ping -c 5 -s 1400 10.0.0.2');
+    expect(output).toContain('5 packets received');
+    const [near, far] = await reports();
+    expect(sum(near, ({ txBytes }) => txBytes)).toBeGreaterThan(5 * 1400);
+    expect(sum(far, ({ txBytes }) => txBytes)).toBeGreaterThan(5 * 1400);
+    await expect.poll(arrived, { timeout: 10_000 }).toBe(true);
   });
 
-  it('spreads flows over all pairs', async () => {
+  it('send on all pairs', async () => {
     const { status, output } = await run(
+      page,
       `bash -c 'for port in {1000..1063}; do echo flow >/dev/udp/10.0.0.2/$port || exit; done'`,
     );
     expect({ status, output }).toEqual({ status: 0, output: '' });
-    const after = await counters();
-    const fired = await page.evaluate(async () =>
-      (await window.vmq.ready).card.function.vectorUses().map(({ use, fired }) => ({ use, fired })),
-    );
+    const [{ lanes, vectors }] = await reports();
     for (const pair of pairs) {
-      expect(after[pair].txFrames).toBeGreaterThan(0);
-      expect(after[pair].rxFrames + filtered(after[pair])).toBe(after[pair].txFrames);
-      expect(after[pair].dropped).toEqual({});
-      expect(fired.find(({ use }) => use === `input.${pair}`)?.fired).toBeGreaterThan(0);
+      expect(lanes[pair].txFrames).toBeGreaterThan(0);
+      expect(vectors.find(({ use }) => use === `output.${pair}`)?.fired).toBeGreaterThan(0);
     }
+    await expect.poll(arrived, { timeout: 10_000 }).toBe(true);
   });
 
-  it("takes keys, and lines from the field below, and shows the guest's answers", async () => {
-    await page.locator('#screen').click();
+  /** Whether all that each guest sent came to the other, and nothing was dropped. */
+  async function arrived(): Promise<boolean> {
+    const [near, far] = await reports();
+    for (const { lanes } of [near, far]) expect(lanes.map(({ dropped }) => dropped)).toEqual(lanes.map(() => ({})));
+    const sent = ({ txFrames }: Lane): number => txFrames;
+    const received = ({ rxFrames, filtered }: Lane): number =>
+      rxFrames + Object.values(filtered).reduce((all, count) => all + count, 0);
+    return sum(near, sent) === sum(far, received) && sum(far, sent) === sum(near, received);
+  }
+
+  it('take keys, and lines from the field below, and show their answers', async () => {
+    await page.locator('.screen:visible').click();
     await page.keyboard.type('echo $((6*7))-keyz');
     await page.keyboard.press('Backspace');
     await page.keyboard.type('s');
     await page.keyboard.press('Enter');
     await page.getByText('42-keys', { exact: false }).waitFor();
-    await page.getByLabel('Type a line').fill('echo $((6*9))-line');
+    await page.getByLabel('Type a line').first().fill('echo $((6*9))-line');
     await page.keyboard.press('Enter');
     await page.getByText('54-line', { exact: false }).waitFor();
     // And a script's commands still work after that.
-    expect((await run('echo after')).output).toBe('after\n');
+    expect((await run(page, 'echo after')).output).toBe('after\n');
   });
 
-  it("shows the card's state", async () => {
-    const fact = page.locator('#facts').getByRole('row', { name: 'Queue pairs in use' });
-    await expect.poll(() => fact.textContent(), { timeout: 5000 }).toContain('4 of 4');
-    await run('ethtool -L eth0 combined 3');
-    await expect.poll(() => fact.textContent(), { timeout: 5000 }).toContain('3 of 4');
-    const shown = (): Promise<string[]> => page.locator('#pairs tbody tr td:nth-child(4)').allTextContents();
-    const counted = async (): Promise<string[]> =>
-      (await counters()).map(({ txFrames }) => txFrames.toLocaleString('en'));
-    const before = await shown();
-    await run('ping -c 3 -i 0.2 -W 1 10.0.0.2');
-    await expect.poll(async () => (await shown()).join() === (await counted()).join(), { timeout: 5000 }).toBe(true);
-    expect(await shown()).not.toEqual(before);
-    expect(await page.locator('#vectors tbody tr').count()).toBe(2 * pairs.length + 2);
+  it('have their cards and consoles shown, one guest at a time', async () => {
+    const fact = page.locator('.facts:visible').getByRole('row', { name: 'Queue pairs in use' });
+    const shown = async (): Promise<string[]> => {
+      const texts = await page.locator('.pairs:visible tbody td:nth-child(4)').allTextContents();
+      return [(await fact.textContent()) ?? '', ...texts];
+    };
+    /** What stands there has caught up with the card, which has done something. */
+    const follows = async (guest: number): Promise<void> => {
+      const current = async (): Promise<string> => {
+        const { queuePairs, queuePairsInUse, lanes } = (await reports())[guest - 1];
+        const use = `Queue pairs in use${queuePairsInUse} of ${queuePairs}`;
+        return JSON.stringify([use, ...lanes.map(({ txFrames }) => txFrames.toLocaleString('en'))]);
+      };
+      await expect
+        .poll(async () => JSON.stringify(await shown()) === (await current()), { timeout: 10_000 })
+        .toBe(true);
+    };
+    await run(page, 'ethtool -L eth0 combined 3; ping -c 3 -i 0.2 10.0.0.2');
+    await follows(1);
+    expect((await shown())[0]).toContain('3 of 4');
+    expect(await page.locator('.vectors:visible tbody tr').count()).toBe(2 * pairs.length + 2);
+    await page.getByLabel('vm2').check();
+    await follows(2);
+    expect((await shown())[0]).toContain('1 of 4');
+    await page.locator('.screen:visible').click();
+    await page.keyboard.type('echo on $(hostname)\n');
+    await page.locator('.screen:visible').getByText('on vm2').waitFor();
   });
 
-  it('breaks no rule, and the browser has nothing to complain about', async () => {
+  it('break no rule, and the browser has nothing to complain about', async () => {
     if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
     expect(await page.locator('#events li').allTextContents()).toEqual([]);
     expect(complained).toEqual([]);
+  });
+
+  it('say when a worker breaks, and leave the other guest alone', async () => {
+    const [worker] = guestWorkers(page);
+    await worker.evaluate(() => void setTimeout(() => void Promise.reject(new Error('broken on purpose'))));
+    const failure = page.locator('#status.failed');
+    await failure.waitFor();
+    expect(await failure.textContent()).toMatch(/Guest 1: The guest's worker failed: .*broken on purpose/);
+    expect((await run(page, 'echo still here', 2)).output).toBe('still here\n');
+  });
+});
+
+describe('pages that are joined', () => {
+  let near: Page;
+  let far: Page;
+
+  beforeAll(async () => {
+    near = await open('?guests=1&broadcast=3');
+    far = await open('?guests=1&first=2');
+  });
+
+  afterAll(async () => {
+    await near?.close();
+    await far?.close();
+  });
+
+  const row = (page: Page, name: string) => page.locator('.outside').getByRole('row', { name });
+
+  it('reach each other by a BroadcastChannel, until one leaves it', async () => {
+    await far.getByLabel('Pages of this browser').fill('3');
+    await far.locator('form.broadcast button').click();
+    expect(await pingsAnswered(far, 1)).toContain('3 packets received');
+    expect(await pingsAnswered(near, 2)).toContain('3 packets received');
+    for (const page of [near, far]) {
+      const cells = await row(page, 'v86-inbrowser-3').locator('td').allTextContents();
+      expect(cells.slice(0, 2)).toEqual(['v86-inbrowser-3', 'joined']);
+      expect(cells[6]).toBe('none');
+    }
+    await row(far, 'v86-inbrowser-3').getByRole('button', { name: 'Leave' }).click();
+    await row(far, 'v86-inbrowser-3').waitFor({ state: 'detached' });
+    expect((await run(far, 'ping -c 1 -W 1 10.0.0.1')).status).not.toBe(0);
+  });
+
+  it('reach each other by a WebSocket relay, and show how it stands', async () => {
+    const fabric = new Switch({ clock: systemClock });
+    const relay = await RelayServer.listen({ host: '127.0.0.1', port: 0 }, fabric, { clock: systemClock });
+    try {
+      for (const page of [near, far]) {
+        await page.getByLabel('WebSocket relay').fill(relay.url);
+        await page.locator('form.relay button').click();
+        await row(page, relay.url).getByText('connected', { exact: true }).waitFor();
+      }
+      expect(await pingsAnswered(far, 1)).toContain('3 packets received');
+      const [first, second] = relay.counters().ports;
+      for (const counters of [first, second]) {
+        expect(counters).toMatchObject({ connected: true, dropped: {} });
+        expect(counters.inFrames).toBeGreaterThanOrEqual(3);
+      }
+    } finally {
+      await relay.close();
+      fabric.close();
+    }
+    await row(near, relay.url).getByText('not connected: the WebSocket was closed').waitFor();
+  });
+
+  it('say what can not be joined', async () => {
+    await near.getByLabel('WebSocket relay').fill('http://127.0.0.1/');
+    await near.locator('form.relay button').click();
+    expect(await near.locator('#events li').allTextContents()).toEqual([expect.stringMatching(/relay has a URL like/)]);
+  });
+});
+
+describe('a page without shared memory', () => {
+  /** What a server that does not know of isolation would answer. */
+  const withoutHeaders = async (page: Page): Promise<void> => {
+    await page.route('**/*', async (route) => {
+      const response = await route.fetch();
+      const headers = Object.entries(response.headers()).filter(([name]) => !name.startsWith('cross-origin'));
+      await route.fulfill({ response, headers: Object.fromEntries(headers) });
+    });
+  };
+
+  it('has its guests in one thread, and says why', async () => {
+    const page = await open('', withoutHeaders);
+    expect(await usesWorkers(page)).toBe(false);
+    expect(guestWorkers(page)).toEqual([]);
+    expect(await page.locator('#threads').textContent()).toMatch(/one thread: its server does not send the headers/);
+    expect(await pingsAnswered(page, 2)).toContain('3 packets received');
+    await page.close();
   });
 });
 
@@ -187,5 +309,14 @@ describe('a page that cannot start', () => {
 
   it('says what is wrong with a number', async () => {
     await said('?memory=lots', /MiB of memory/);
+    await said('?first=254', /numbers from 1 to 254/);
+  });
+
+  it("says that a worker's script is missing", async () => {
+    const page = await browser.newPage();
+    await page.route('**/vm.worker.web.js', (route) => route.abort());
+    await page.goto(server.url);
+    await page.locator('#status.failed').getByText('script could not be loaded').waitFor();
+    await page.close();
   });
 });

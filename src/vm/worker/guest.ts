@@ -1,12 +1,14 @@
 import * as Comlink from 'comlink';
 
 import { newSleepWord, type SharedPortCounters } from '../../fabric/index.js';
+import { Signal } from '../../virtio/signal.js';
 import type { CardReport } from '../cardReport.js';
 import { bringUp } from '../cards.js';
 import type { SerialLine } from '../console.js';
 import type { MachineOptions } from '../emulator.js';
 import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../guest.js';
 import type { Machine } from '../machine.js';
+import type { GuestProblem } from '../problems.js';
 import type { WorkerCardOptions, WorkerHost } from './host.js';
 import type { Member } from './mesh.js';
 
@@ -43,8 +45,13 @@ export class WorkerGuest extends RunningGuest {
   readonly member: Member;
   private readonly host: Comlink.Remote<WorkerHost>;
 
-  private constructor(booted: Booted, host: Comlink.Remote<WorkerHost>, member: Member) {
-    super(booted);
+  private constructor(
+    booted: Booted,
+    onProblem: Signal<GuestProblem>,
+    host: Comlink.Remote<WorkerHost>,
+    member: Member,
+  ) {
+    super(booted, onProblem);
     this.host = host;
     this.member = member;
     void member.failed.then((error) => this.console.close(`The guest's worker failed: ${String(error)}`));
@@ -59,14 +66,15 @@ export class WorkerGuest extends RunningGuest {
     const failed = worker.failed.then((error) => Promise.reject(error));
     try {
       const host = await Promise.race([new Host(asleep, options.deadline), failed]);
-      const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine));
+      const onProblem = new Signal<GuestProblem>();
+      const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine, onProblem));
       const member: Member = {
         asleep,
         addLink: (name, end) => host.addLink(name, Comlink.transfer(end, [end.bell as MessagePort])),
         removeLink: (name) => host.removeLink(name),
         failed: worker.failed,
       };
-      return new WorkerGuest(await Promise.race([booting, failed]), host, member);
+      return new WorkerGuest(await Promise.race([booting, failed]), onProblem, host, member);
     } catch (error) {
       worker.terminate();
       throw error;
@@ -103,12 +111,14 @@ async function remoteMachine(
   worker: GuestWorker,
   host: Comlink.Remote<WorkerHost>,
   options: MachineOptions,
+  onProblem: Signal<GuestProblem>,
 ): Promise<Machine> {
   let listeners: readonly ((bytes: Uint8Array) => void)[] = [];
   const onBytes = (bytes: Uint8Array): void => {
     for (const listener of listeners) listener(bytes);
   };
-  await host.create(options, Comlink.proxy(onBytes));
+  const report = (problem: GuestProblem): void => onProblem.emit(problem);
+  await host.create(options, Comlink.proxy(onBytes), Comlink.proxy(report));
   let gone: Promise<void> | undefined;
   const line: SerialLine = {
     send: (bytes) => void (gone ?? host.send(bytes)),

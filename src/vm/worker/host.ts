@@ -12,6 +12,7 @@ import {
 import { cardReport, type CardReport } from '../cardReport.js';
 import { createEmulator, type MachineOptions } from '../emulator.js';
 import { localMachine, type Machine } from '../machine.js';
+import { watchCard, watchMachine, type ReportProblem } from '../problems.js';
 import { MeshNode } from './mesh.js';
 
 /** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
@@ -24,6 +25,7 @@ export class WorkerHost {
   private readonly node: MeshNode;
   private emulator: V86 | undefined;
   private machine: Machine | undefined;
+  private onProblem: ReportProblem = () => undefined;
 
   /** @param deadline how long a frame may wait for its receiver, in milliseconds */
   constructor(asleep: SleepWord, deadline?: number) {
@@ -31,10 +33,12 @@ export class WorkerHost {
     this.node = new MeshNode(asleep, this.fabric);
   }
 
-  async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void): Promise<void> {
+  async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void, onProblem: ReportProblem): Promise<void> {
+    this.onProblem = onProblem;
     this.emulator = await createEmulator(options);
     this.machine = localMachine(this.emulator);
     this.machine.line.onBytes(onBytes);
+    watchMachine(this.emulator, onProblem);
     pciBusOf(this.emulator).workBeside(this.node.shared);
   }
 
@@ -82,6 +86,7 @@ export class WorkerHost {
     if (!this.emulator) throw new Error('The machine is not made yet.');
     const port = this.fabric.addPort(options.name ?? 'card');
     const card = attachVirtioNet(this.emulator, { ...options, port });
+    watchCard(card, this.onProblem);
     this.cards.set(card.slot, card);
     return card.slot;
   }
