@@ -18,7 +18,7 @@ import { spawnWorker } from './worker/spawn.node.js';
 
 export interface StartOptions extends CommonStartOptions, OwnFiles {
   /** Which guest image, when no kernel of one's own is given. */
-  readonly image?: Pick<GuestImageOptions, 'suite' | 'kernelPackage' | 'mirror'> | undefined;
+  readonly image?: Pick<GuestImageOptions, 'suite' | 'kernelPackage' | 'mirror' | 'packages'> | undefined;
   /** False boots anew whatever the cache holds, and keeps nothing there. */
   readonly useCache?: boolean | undefined;
   /** Where images and snapshots are kept; see cacheDirectory() for where that is when left out. */

@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
 
 import { framesLost, type Link, type Machine } from '../../tools/bench/guests/machine.js';
-import { readIperf, readPings } from '../../tools/bench/guests/measures.js';
+import { readPings } from '../../tools/bench/guests/ping.js';
+import { readDrops } from '../../tools/bench/guests/qemuPeers.js';
+import { placesOf } from '../../tools/bench/guests/tables.js';
+import { readIperf } from '../../tools/bench/guests/transfer.js';
 
 describe('what the guests answer', () => {
   it('a transfer: what the server received, and what the client sent again', () => {
-    const end = { sum_sent: { bits_per_second: 9e6, retransmits: 4 }, sum_received: { bits_per_second: 8.5e6 } };
-    expect(readIperf(JSON.stringify({ start: {}, intervals: [], end }))).toEqual({ megabits: 8.5, retransmissions: 4 });
+    const end = {
+      sum_sent: { bits_per_second: 9e6, retransmits: 4 },
+      sum_received: { bits_per_second: 8.5e6, bytes: 5e6 },
+    };
+    expect(readIperf(JSON.stringify({ start: {}, intervals: [], end }))).toEqual({
+      megabits: 8.5,
+      received: 5e6,
+      retransmissions: 4,
+    });
   });
 
   it('a transfer that failed', () => {
@@ -27,6 +37,16 @@ round-trip min/avg/max = 1.500/6.922/12.345 ms
     expect(readPings(text)).toEqual([12.345, 1.5]);
   });
 
+  it('drops of the interfaces of a network', () => {
+    const text = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    9    0     0          0         0        0       0    0    9    0     0       0          0
+ card0: 1234567    1000    0    1    0     0          0         0  7654321     900    0    2    0     0       0          0
+ card1:      10       1    0    4    0     0          0         0       20       2    0    8    0     0       0          0
+`;
+    expect(readDrops(text, ['card0', 'card1'])).toBe(15);
+  });
+
   it('frames that were sent and not received, in both directions', async () => {
     const machine = (rx: number, tx: number) =>
       ({
@@ -37,5 +57,17 @@ round-trip min/avg/max = 1.500/6.922/12.345 ms
     const interfaces = [client, server].map((end) => ({ machine: end, name: 'eth0' }));
     const link: Link = { client, address: '10.0.0.2', interfaces };
     expect(await framesLost(link)).toBe(1000 - 993 + (92 - 90));
+  });
+});
+
+describe('the places of a table', () => {
+  const axes = { bytes: [64, 256, 1024], queues: [1, 4] };
+
+  it('are all combinations, or only the corners', () => {
+    expect(placesOf(axes, false)).toEqual(
+      [1, 4].flatMap((queues) => [64, 256, 1024].map((bytes) => ({ bytes, queues }))),
+    );
+    expect(placesOf(axes, true)).toEqual([1, 4].flatMap((queues) => [64, 1024].map((bytes) => ({ bytes, queues }))));
+    expect(placesOf({ queues: [1] }, true)).toEqual([{ queues: 1 }]);
   });
 });

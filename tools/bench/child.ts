@@ -21,5 +21,6 @@ async function outcome([name, json]: readonly string[]): Promise<Outcome> {
 // v86 says there when one of its cards drops a frame.
 console.log = () => undefined;
 process.once('disconnect', () => process.exit());
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 // Whatever a suite leaves behind ends with its process.
 process.send!(await outcome(process.argv.slice(2)), () => process.exit());

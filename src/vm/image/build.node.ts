@@ -7,7 +7,7 @@ import { assembleImage } from './assemble.node.js';
 import { buildingFolder, publishImage, readImage, type GuestImage } from './imageFolder.node.js';
 import { machineMirror } from './mirror.node.js';
 import { PackageStore } from './packageStore.node.js';
-import { readRecipe, recipeKey } from './recipe.node.js';
+import { readRecipe, recipeKey, type PackageParts } from './recipe.node.js';
 
 export type { GuestImage };
 
@@ -18,6 +18,8 @@ export interface GuestImageOptions {
   kernelPackage?: string | undefined;
   /** Address of a Debian mirror to use instead of the one in the machine's own apt sources. */
   mirror?: string | undefined;
+  /** What goes in from packages that the recipe does not have. */
+  packages?: Readonly<Record<string, PackageParts>> | undefined;
   /** Where images and downloads are kept; see cacheDirectory() for where that is when left out. */
   cacheDirectory?: string | undefined;
   onProgress?: ((progress: ImageProgress) => void) | undefined;
@@ -45,7 +47,8 @@ export async function buildGuestImage(options: GuestImageOptions = {}): Promise<
   checkWord('package', kernelPackage, /^[a-z0-9][a-z0-9+.-]+$/, 'linux-image-686');
   if (mirror !== undefined) checkWord('mirror', mirror, /^[a-z][a-z0-9+]*:[^\s"[\]]+$/, 'https://HOST/debian');
   const choices = { suite, kernelPackage, mirror };
-  const recipe = await readRecipe();
+  const base = await readRecipe();
+  const recipe = { ...base, packages: { ...base.packages, ...options.packages } };
   const cache = options.cacheDirectory ?? cacheDirectory();
   const images = join(cache, 'images');
   const home = join(images, recipeKey(recipe, choices));

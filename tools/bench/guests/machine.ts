@@ -30,6 +30,33 @@ export interface Link {
   readonly interfaces: readonly Interface[];
   /** Frames lost since the start, where the guests' own counts can't tell: what one sends as one, the other gets as many. */
   readonly lost?: () => number | Promise<number>;
+  /** Processor time that the guests have used; where it is left out, this process's. */
+  readonly cpuSeconds?: () => Promise<number>;
+  /** Stops the guests and all that is between them; where it is left out, there are only the guests. */
+  readonly stop?: () => Promise<void>;
+}
+
+export async function stopLink(link: Link): Promise<void> {
+  if (link.stop) await link.stop();
+  else await Promise.all(machinesOf(link).map((machine) => machine.stop()));
+}
+
+/** Processor time that the guests of a link have used, in seconds: the host's, with all that it does for them. */
+export async function cpuSeconds(link: Link): Promise<number> {
+  if (link.cpuSeconds) return link.cpuSeconds();
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** Has the cards at both ends use this many queue pairs. */
+export async function useQueues({ interfaces }: Link, queues: number): Promise<void> {
+  await Promise.all(
+    interfaces.map(async ({ machine, name }) => {
+      // ethtool refuses to set what is set.
+      const command = `ethtool -l ${name} | tail -n 2 | grep -q 'Combined:[[:space:]]*${queues}$' || ethtool -L ${name} combined ${queues}`;
+      await output(machine, command);
+    }),
+  );
 }
 
 export function machinesOf({ interfaces }: Link): Machine[] {

@@ -1,7 +1,10 @@
 import { Switch } from '../../../src/fabric/index.js';
 import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../../src/hosts/v86/index.js';
 import { machineFiles, startGuests, startWorkerGuests, v86Module } from '../../../src/vm/index.node.js';
-import { output, type Link, type Machine } from './machine.js';
+import { benchImage } from './image.js';
+import { addressed, mtu, queuePairs } from './links.js';
+import { output, useQueues, type Link } from './machine.js';
+import { qemuObstacle, qemuTapObstacle, startQemuSocket, startQemuTap } from './qemuPeers.js';
 import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
 
 /** One of those that are compared. */
@@ -12,25 +15,27 @@ export interface Peer {
   start(): Promise<Link>;
 }
 
-/** The same for all: what v86's card has, and Ethernet's. */
-const mtu = 1500;
-const queuePairs = 4;
-
 export const peers: readonly Peer[] = [
   { name: 'virtio-mq', start: () => startVirtioMq() },
   { name: 'virtio-mq-segmented', start: () => startVirtioMq(withoutReceiveOffloads) },
   { name: 'virtio-mq-workers', start: startWorkers },
   { name: 'v86-virtio', start: () => startV86('virtio') },
   { name: 'v86-ne2k', start: () => startV86('ne2k') },
+  { name: 'qemu-socket', obstacle: qemuObstacle, start: startQemuSocket },
+  { name: 'qemu-tap', obstacle: qemuTapObstacle, start: startQemuTap },
   { name: 'loopback', start: startLoopback },
 ];
+
+export function peersNamed(names: readonly string[]): readonly Peer[] {
+  return peers.filter(({ name }) => names.includes(name));
+}
 
 /** A receiver for which the switch has to cut every large packet, and to fill in every checksum. */
 const withoutReceiveOffloads = { VIRTIO_NET_F_GUEST_CSUM: false };
 
 /** @param features of the server's card */
 async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promise<Link> {
-  const guests = await startGuests({ count: 2 });
+  const guests = await startGuests({ count: 2, image: benchImage });
   const fabric = new Switch({ clock: systemClock });
   const cards = guests.map(({ emulator }, index) => {
     const port = fabric.addPort(`guest ${index + 1}`);
@@ -38,7 +43,7 @@ async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promi
   });
   await Promise.all(guests.map((guest) => output(guest, 'echo 1 >/sys/bus/pci/rescan')));
   const link = await addressed(guests);
-  await Promise.all(guests.map((guest) => output(guest, `ethtool -L eth0 combined ${queuePairs}`)));
+  await useQueues(link, queuePairs);
   const lost = (): number =>
     drops([
       ...fabric.counters().ports.flatMap(({ lanes }) => lanes),
@@ -53,10 +58,10 @@ function drops(lanes: readonly { dropped: object }[]): number {
 
 /** Each guest in a worker of its own. */
 async function startWorkers(): Promise<Link> {
-  const guests = await startWorkerGuests({ count: 2, lanes: queuePairs });
+  const guests = await startWorkerGuests({ count: 2, lanes: queuePairs, image: benchImage });
   const cards = await Promise.all(guests.map((guest) => guest.addCard({ mtu, queuePairs })));
   const link = await addressed(guests);
-  await Promise.all(guests.map((guest) => output(guest, `ethtool -L eth0 combined ${queuePairs}`)));
+  await useQueues(link, queuePairs);
   const lost = async (): Promise<number> => {
     const lanes = (await Promise.all(cards.map((card) => card.report()))).flatMap((report) => report.lanes);
     const links = (await Promise.all(guests.map((guest) => guest.links()))).flat();
@@ -66,7 +71,7 @@ async function startWorkers(): Promise<Link> {
 }
 
 async function startV86(type: V86CardType): Promise<Link> {
-  const files = await machineFiles({}, {});
+  const files = await machineFiles({}, benchImage);
   const wasm = await v86Module();
   const boot = () => bootWithV86Card(type, files, wasm);
   const guests = await Promise.all([boot(), boot()]);
@@ -75,23 +80,7 @@ async function startV86(type: V86CardType): Promise<Link> {
 }
 
 async function startLoopback(): Promise<Link> {
-  const [machine] = await startGuests({ count: 1 });
+  const [machine] = await startGuests({ count: 1, image: benchImage });
   const lo = { machine, name: 'lo' };
   return { client: machine, address: '127.0.0.1', interfaces: [lo, lo] };
-}
-
-/** Gives the guests their addresses. Without IPv6 there is no traffic but what is measured. */
-async function addressed(guests: readonly Machine[]): Promise<Link> {
-  const address = (index: number): string => `10.0.0.${index + 1}`;
-  const setUp = guests.map((guest, index) =>
-    output(
-      guest,
-      `for i in 1 2 3 4 5; do [ -e /sys/class/net/eth0 ] && break; sleep 1; done
-      echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
-      ip address add ${address(index)}/24 dev eth0 && ip link set eth0 mtu ${mtu} up`,
-    ),
-  );
-  await Promise.all(setUp);
-  const interfaces = guests.map((machine) => ({ machine, name: 'eth0' }));
-  return { client: guests[0], address: address(1), interfaces };
 }
