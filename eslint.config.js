@@ -9,10 +9,11 @@ const layers = {
   'net-link': [],
   net: ['virtio', 'net-link'],
   fabric: ['virtio', 'net-link'],
+  queues: ['virtio', 'net', 'net-link', 'fabric'],
   driver: [],
   'hosts-v86': ['virtio', 'pci', 'net', 'net-link'],
   vm: ['virtio', 'net', 'net-link', 'fabric', 'hosts-v86'],
-  lab: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm'],
+  lab: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'queues', 'driver', 'hosts-v86', 'vm'],
   cli: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm', 'lab'],
   web: ['virtio', 'pci', 'net', 'net-link', 'fabric', 'driver', 'hosts-v86', 'vm', 'lab'],
 };
@@ -48,7 +49,7 @@ export default tseslint.config(
       'boundaries/elements': [
         { type: 'net-link', pattern: 'src/net/link' },
         { type: 'hosts-v86', pattern: 'src/hosts/v86' },
-        ...['virtio', 'pci', 'net', 'fabric', 'driver', 'lab', 'vm', 'cli', 'web'].map((type) => ({
+        ...['virtio', 'pci', 'net', 'fabric', 'queues', 'driver', 'lab', 'vm', 'cli', 'web'].map((type) => ({
           type,
           pattern: `src/${type}`,
         })),

@@ -22,6 +22,8 @@ await Promise.all([
       'vm.node': 'src/vm/index.node.ts',
       'vm.web': 'src/vm/index.web.ts',
       'vm.worker': 'src/vm/worker/main.node.ts',
+      'queues.node': 'src/queues/index.node.ts',
+      'queues.worker': 'src/queues/main.node.ts',
       'vm.worker.web': 'src/vm/worker/main.web.ts',
       driver: 'src/driver/index.ts',
       lab: 'src/lab/index.ts',

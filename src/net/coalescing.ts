@@ -135,6 +135,15 @@ export class NotificationCoalescing {
     }
   }
 
+  /** Takes up what another thread was commanded; what waits goes on waiting, as it is set now. */
+  follow({ directions, queues }: Pick<CoalescingState, 'directions' | 'queues'>): void {
+    directions.forEach((coalescing, direction) => (this.directions[direction] = coalescing));
+    queues.forEach((coalescing, queue) => {
+      const { maxPackets, maxUsecs } = this.queues[queue];
+      if (coalescing.maxPackets !== maxPackets || coalescing.maxUsecs !== maxUsecs) this.change(queue, coalescing);
+    });
+  }
+
   private isEnabled(queue: number): boolean {
     return queue < this.dataQueues && this.active?.queues[queue] !== undefined;
   }

@@ -17,6 +17,12 @@ import type { DeviceStatistics } from './statistics.js';
 /** What a data path keeps of the card's state. */
 export type DataPathState = Omit<NetDeviceState, 'version' | 'config' | 'suspended'>;
 
+/** What the driver commanded; but for the flows that it sends, which threads share in another way. */
+export interface PathSettings extends Pick<DataPathState, 'failed' | 'filter' | 'guestOffloads'> {
+  readonly multiqueue: Omit<DataPathState['multiqueue'], 'flows'>;
+  readonly coalescing: Omit<DataPathState['coalescing'], 'waiting'>;
+}
+
 /** What never changes of a card, as far as its data path is concerned. */
 export type DataPathSettings = Pick<NetSettings, 'queuePairs' | 'mtu' | 'deadline'>;
 

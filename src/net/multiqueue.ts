@@ -112,6 +112,14 @@ export class Multiqueue {
     this.set(state.pairs, state.rss && new RssSteering(state.rss, this.hash));
   }
 
+  /** Takes up what another thread was commanded, if it is something new. The flows are in memory that both share. */
+  follow({ pairs, hash, rss }: Omit<MultiqueueState, 'flows'>): void {
+    const now = [this.transmit, this.hash.save(), this.rss?.table];
+    if (JSON.stringify(now) === JSON.stringify([pairs, hash, rss])) return;
+    this.hash.restore(hash);
+    this.use(pairs, rss && new RssSteering(rss, this.hash));
+  }
+
   private has(pairs: number): boolean {
     return pairs >= 1 && pairs <= this.queues.count;
   }

@@ -1,9 +1,9 @@
 import type { Clock } from '../virtio/clock.js';
 import type { Activation, ActiveQueue } from '../virtio/device.js';
-import { hasFeature } from '../virtio/features.js';
+import { hasFeature, type Features } from '../virtio/features.js';
 import { asFault, DriverFault } from '../virtio/rules.js';
 import { NotificationCoalescing } from './coalescing.js';
-import type { DataPath, DataPathOwner, DataPathSettings, DataPathState } from './dataPath.js';
+import type { DataPath, DataPathOwner, DataPathSettings, DataPathState, PathSettings } from './dataPath.js';
 import { VIRTIO_NET_F_MRG_RXBUF } from './features.js';
 import { ReceiveFilter } from './filter.js';
 import { GuestOffloads } from './guestOffloads.js';
@@ -66,6 +66,10 @@ export class PairService implements DataPath {
     return this.failedNow;
   }
 
+  get isSuspended(): boolean {
+    return this.suspended;
+  }
+
   activate(activation: Activation, controlIndex: number): void {
     this.active = { ...activation, interrupts: this.statistics.counting(activation.interrupts) };
     this.coalescing.activate(this.active, controlIndex);
@@ -102,6 +106,18 @@ export class PairService implements DataPath {
   changed(): void {
     // What waits may belong to a pair that is not in use any more, or to nobody here.
     this.invite();
+  }
+
+  /** Takes up what the thread that has the card was commanded, with these features. */
+  follow(settings: PathSettings, features: Features): void {
+    const { filter, guestOffloads, multiqueue, coalescing, failed } = settings;
+    this.filter.restore(filter);
+    this.filter.activate(features);
+    this.guestOffloads.restore(guestOffloads);
+    this.guestOffloads.activate(features);
+    if (failed) this.failedNow = true;
+    else this.guard(() => this.multiqueue.follow(multiqueue));
+    this.coalescing.follow(coalescing);
   }
 
   suspend(): boolean {

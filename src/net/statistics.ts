@@ -49,10 +49,10 @@ export class DeviceStatistics {
     };
   }
 
-  /** The driver notified of a queue. */
-  notified(queue: number): void {
+  /** The driver notified of a queue, once or more often. */
+  notified(queue: number, times = 1): void {
     const counts = this.ofQueue(queue);
-    if (counts) counts.notifications++;
+    if (counts) counts.notifications += times;
   }
 
   /** The set of types that the driver may ask for, with the features that were negotiated. */

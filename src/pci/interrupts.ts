@@ -1,4 +1,5 @@
 import type { InterruptSink } from '../virtio/device.js';
+import { Signal } from '../virtio/signal.js';
 import type { Msix } from './msix.js';
 import { noVector } from './ids.js';
 
@@ -13,6 +14,7 @@ export interface InterruptState {
 
 /** Turns a virtio device's interrupts into MSI-X messages, or INTx and the ISR status without MSI-X (virtio 4.1.5). */
 export class InterruptRouter implements InterruptSink {
+  readonly onMessages = new Signal<void>();
   private readonly msix: Msix;
   private readonly lineChanged: () => void;
   private isrStatus = 0;
@@ -24,6 +26,7 @@ export class InterruptRouter implements InterruptSink {
     this.msix = msix;
     this.lineChanged = lineChanged;
     this.queueVectors = new Uint16Array(queues).fill(noVector);
+    msix.onChange = () => this.onMessages.emit();
   }
 
   /** Whether INTA# is to be asserted, as far as the device is concerned. */
@@ -34,6 +37,14 @@ export class InterruptRouter implements InterruptSink {
   queue(index: number): void {
     if (!this.msix.enabled) this.isrStatus |= isr.queue;
     this.signal(this.queueVectors[index]);
+  }
+
+  message(index: number): { address: number; data: number } | undefined {
+    return this.msix.message(this.queueVectors[index]);
+  }
+
+  sent(index: number, count: number): void {
+    this.msix.fired[this.queueVectors[index]] += count;
   }
 
   /** Its bit is set with MSI-X too (4.1.4.5.1). */
@@ -65,6 +76,7 @@ export class InterruptRouter implements InterruptSink {
 
   setQueueVector(queue: number, vector: number): void {
     this.queueVectors[queue] = this.valid(vector);
+    this.onMessages.emit();
   }
 
   reset(): void {

@@ -23,6 +23,8 @@ export class Msix {
   readonly pendingBits: RegisterBlock;
   /** How many messages each vector has sent. */
   readonly fired: number[];
+  /** Told when an answer of `message` may have changed. */
+  onChange: () => void = () => undefined;
   private readonly pending: Uint32Array;
   private readonly send: (address: number, data: number) => void;
   private enabledNow = false;
@@ -63,7 +65,7 @@ export class Msix {
   control(enabled: boolean, functionMask: boolean): void {
     this.enabledNow = enabled;
     this.functionMask = functionMask;
-    this.sendPending();
+    this.changed();
   }
 
   /** Sends the vector's message, or keeps it pending while the vector or the function is masked. */
@@ -71,6 +73,12 @@ export class Msix {
     if (!this.enabledNow || vector >= this.vectors) return;
     if (this.masked(vector)) this.pending[vector >>> 5] |= 1 << (vector & 31);
     else this.deliver(vector);
+  }
+
+  /** The message that the vector sends when it fires; undefined while it sends none. */
+  message(vector: number): { address: number; data: number } | undefined {
+    if (!this.enabledNow || vector >= this.vectors || this.masked(vector)) return undefined;
+    return { address: this.address(vector), data: this.register(vector, field.data) };
   }
 
   /** Forgets what is pending: what caused it is gone (6.8.3.5). */
@@ -96,13 +104,18 @@ export class Msix {
 
   private entry(vector: number): Register[] {
     const offset = vector * bytesPerVector;
-    const unmask = (): void => this.sendPending();
+    const write = (): void => this.changed();
     return [
-      { name: `vector.${vector}.addressLow`, offset, width: 4, mask: 0xfffffffc },
-      { name: `vector.${vector}.addressHigh`, offset: offset + 4, width: 4, mask: 0xffffffff },
-      { name: `vector.${vector}.data`, offset: offset + 8, width: 4, mask: 0xffffffff },
-      { name: `vector.${vector}.control`, offset: offset + 12, width: 4, mask: 1, reset: vectorMasked, write: unmask },
+      { name: `vector.${vector}.addressLow`, offset, width: 4, mask: 0xfffffffc, write },
+      { name: `vector.${vector}.addressHigh`, offset: offset + 4, width: 4, mask: 0xffffffff, write },
+      { name: `vector.${vector}.data`, offset: offset + 8, width: 4, mask: 0xffffffff, write },
+      { name: `vector.${vector}.control`, offset: offset + 12, width: 4, mask: 1, reset: vectorMasked, write },
     ];
+  }
+
+  private changed(): void {
+    this.onChange();
+    this.sendPending();
   }
 
   private sendPending(): void {
@@ -124,8 +137,11 @@ export class Msix {
 
   private deliver(vector: number): void {
     this.fired[vector]++;
-    const high = this.register(vector, field.addressHigh);
-    this.send(high * 2 ** 32 + this.register(vector, field.addressLow), this.register(vector, field.data));
+    this.send(this.address(vector), this.register(vector, field.data));
+  }
+
+  private address(vector: number): number {
+    return this.register(vector, field.addressHigh) * 2 ** 32 + this.register(vector, field.addressLow);
   }
 
   private register(vector: number, which: number): number {

@@ -4,6 +4,7 @@ import type { DescriptorChain } from './chain.js';
 import type { QueueSetup, QueueState, Virtqueue } from './queue.js';
 import type { AccessWidth } from './registers.js';
 import type { DriverFault } from './rules.js';
+import type { Signal } from './signal.js';
 
 /** The way from a device to the driver's interrupt handlers. */
 export interface InterruptSink {
@@ -11,6 +12,13 @@ export interface InterruptSink {
   queue(index: number): void;
   /** The configuration, or the device status, changed. */
   config(): void;
+  // For threads that send the messages of their queues' interrupts themselves, where there are such things:
+  /** The message that a queue's interrupt is now: a write of `data` to `address`. Undefined where it is something else. */
+  message?(index: number): { readonly address: number; readonly data: number } | undefined;
+  /** An answer of `message` may have changed. */
+  readonly onMessages?: Signal<void>;
+  /** So many messages of a queue were sent. */
+  sent?(index: number, count: number): void;
 }
 
 /** A virtqueue with which a device can take up the buffers that it held when it was saved. */

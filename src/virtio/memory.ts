@@ -11,6 +11,8 @@ export interface GuestMemory {
   readonly words16: Uint16Array;
   /** The same memory as 32-bit words, index = address / 4. */
   readonly words32: Uint32Array;
+  /** Driver and device may work in it at the same time, in different threads; not so when left out. */
+  readonly shared?: boolean;
   /**
    * The bytes from `address` on.
    * @throws GuestMemoryError when they are not all inside guest memory
@@ -34,14 +36,16 @@ export function within(size: number, address: number, length: number): boolean {
 
 /** Guest memory that is one buffer of its own: for devices and drivers without an emulator. */
 export class BufferMemory implements GuestMemory {
+  readonly shared: boolean;
   readonly size: number;
   readonly bytes: Uint8Array;
   readonly words16: Uint16Array;
   readonly words32: Uint32Array;
 
-  /** @param memory the buffer, shared or not, or how large a new one is to be: in bytes, a multiple of 4 */
+  /** @param memory its size in bytes, a multiple of 4, or a buffer of such a size, which other threads may share */
   constructor(memory: number | ArrayBufferLike) {
     const buffer = typeof memory === 'number' ? new ArrayBuffer(memory) : memory;
+    this.shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
     this.size = buffer.byteLength;
     this.bytes = new Uint8Array(buffer);
     this.words16 = new Uint16Array(buffer);

@@ -93,7 +93,7 @@ export class PackedQueue extends Ring implements ActiveQueue {
     if (this.paused || this.nextUsed === this.publishedUsed) return;
     const { memory, publishedUsed: before } = this;
     const at = this.descriptorAt(before);
-    memory.words16[2 * (at + idAndFlagsWord) + 1] = this.usedFlags(before, memory.words32[at + lengthWord]);
+    this.store16(2 * (at + idAndFlagsWord) + 1, this.usedFlags(before, memory.words32[at + lengthWord]));
     const count = this.distance(before, this.nextUsed);
     this.tellWritten(this.offset(before), count);
     this.publishedUsed = this.nextUsed;
@@ -107,7 +107,7 @@ export class PackedQueue extends Ring implements ActiveQueue {
     if (this.paused || publishedUsed === before) return false;
     this.decidedUsed = publishedUsed;
     // The driver's wish counts as it stands once the descriptors are visible (2.8.10).
-    const suppression = this.memory.words32[this.driverEvent];
+    const suppression = this.load32(this.driverEvent);
     const kind = (suppression >>> 16) & eventMask;
     if (kind === event.disable) return false;
     if (kind !== event.descriptor || !this.options.eventIndex) return true;
@@ -131,7 +131,7 @@ export class PackedQueue extends Ring implements ActiveQueue {
       suppression = (event.descriptor << 16) | wrap | this.offset(nextAvailable);
     }
     if (memory.words32[deviceEvent] !== suppression) {
-      memory.words32[deviceEvent] = suppression;
+      this.store32(deviceEvent, suppression);
       memory.written(4 * deviceEvent, suppressionBytes);
     }
     return this.isAvailable(nextAvailable);
@@ -199,7 +199,7 @@ export class PackedQueue extends Ring implements ActiveQueue {
 
   /** Whether the driver has made the descriptor at that place available (2.8.1). */
   private isAvailable(place: number): boolean {
-    const flags = this.memory.words32[this.descriptorAt(place) + idAndFlagsWord] >>> 16;
+    const flags = this.load32(this.descriptorAt(place) + idAndFlagsWord) >>> 16;
     return (flags & bothFlags) === (place < this.size ? AVAILABLE : USED);
   }
 

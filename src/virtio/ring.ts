@@ -30,11 +30,35 @@ export abstract class Ring {
   /** Chains to use again. */
   protected readonly spare: DescriptorChain[] = [];
 
+  private readonly shared: boolean;
+
   constructor({ index, size }: QueueSetup, memory: GuestMemory, options: RingOptions) {
     this.index = index;
     this.size = size;
     this.memory = memory;
     this.options = options;
+    this.shared = memory.shared ?? false;
+  }
+
+  // The words by which driver and device tell each other how far they are, and what they want to be told. In shared memory
+  // Atomics order all accesses around them, as the barriers of 2.7.13 and 2.8.21 do; elsewhere nobody works in between.
+
+  protected load16(index: number): number {
+    return this.shared ? Atomics.load(this.memory.words16, index) : this.memory.words16[index];
+  }
+
+  protected load32(index: number): number {
+    return this.shared ? Atomics.load(this.memory.words32, index) : this.memory.words32[index];
+  }
+
+  protected store16(index: number, value: number): void {
+    if (this.shared) Atomics.store(this.memory.words16, index, value);
+    else this.memory.words16[index] = value;
+  }
+
+  protected store32(index: number, value: number): void {
+    if (this.shared) Atomics.store(this.memory.words32, index, value);
+    else this.memory.words32[index] = value;
   }
 
   /** Checks that a part of the queue can lie there. @throws DriverFault */

@@ -66,6 +66,7 @@ export type DriverRule = keyof typeof driverRules;
 /** What a driver did wrong. Thrown inside the device, caught at its edge, never seen by the emulator. */
 export class DriverFault extends Error {
   readonly rule: DriverRule;
+  readonly detail: string;
   /** The queue it happened on, or undefined for a register. */
   queue: number | undefined;
 
@@ -73,6 +74,7 @@ export class DriverFault extends Error {
     super(`${driverRules[rule].says} (virtio ${driverRules[rule].section}): ${detail}`);
     this.name = 'DriverFault';
     this.rule = rule;
+    this.detail = detail;
     this.queue = queue;
   }
 }

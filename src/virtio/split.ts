@@ -57,7 +57,7 @@ export class SplitQueue extends Ring implements ActiveQueue {
     if (this.broken || this.paused) return undefined;
     const words = this.memory.words16;
     if (this.nextAvailable === this.seenAvailable) {
-      this.seenAvailable = words[this.availableIndex];
+      this.seenAvailable = this.load16(this.availableIndex);
       if (this.nextAvailable === this.seenAvailable) return undefined;
       const waiting = (this.seenAvailable - this.nextAvailable) & 0xffff;
       const held = (this.nextAvailable - this.nextUsed) & 0xffff;
@@ -96,8 +96,8 @@ export class SplitQueue extends Ring implements ActiveQueue {
 
   show(): void {
     if (this.paused || this.nextUsed === this.publishedUsed) return;
-    const { memory, publishedUsed: before } = this;
-    memory.words16[this.usedIndex] = this.nextUsed;
+    const before = this.publishedUsed;
+    this.store16(this.usedIndex, this.nextUsed);
     this.tellWritten(before & (this.size - 1), (this.nextUsed - before) & 0xffff);
     this.publishedUsed = this.nextUsed;
   }
@@ -107,10 +107,9 @@ export class SplitQueue extends Ring implements ActiveQueue {
     if (this.paused || this.publishedUsed === before) return false;
     this.decidedUsed = this.publishedUsed;
     // The driver's wish counts as it stands once the index is visible (2.7.7.2).
-    const words = this.memory.words16;
-    if (this.options.notifyOnEmpty && words[this.availableIndex] === this.nextAvailable) return true;
-    if (!this.options.eventIndex) return (words[this.availableFlags] & NO_INTERRUPT) === 0;
-    return this.passed(words[this.usedEvent], before);
+    if (this.options.notifyOnEmpty && this.load16(this.availableIndex) === this.nextAvailable) return true;
+    if (!this.options.eventIndex) return (this.load16(this.availableFlags) & NO_INTERRUPT) === 0;
+    return this.passed(this.load16(this.usedEvent), before);
   }
 
   publish(): boolean {
@@ -122,13 +121,13 @@ export class SplitQueue extends Ring implements ActiveQueue {
     if (this.broken || this.paused) return false;
     const { memory } = this;
     if (!this.options.eventIndex) {
-      memory.words16[this.usedFlags] = wanted ? 0 : NO_NOTIFY;
+      this.store16(this.usedFlags, wanted ? 0 : NO_NOTIFY);
       memory.written(this.usedFlags * 2, 2);
     } else if (wanted) {
-      memory.words16[this.availableEvent] = this.nextAvailable;
+      this.store16(this.availableEvent, this.nextAvailable);
       memory.written(this.availableEvent * 2, 2);
     }
-    return memory.words16[this.availableIndex] !== this.nextAvailable;
+    return this.load16(this.availableIndex) !== this.nextAvailable;
   }
 
   save(): QueueState {

@@ -1,0 +1,13 @@
+import { parentPort, workerData } from 'node:worker_threads';
+
+import type { QueuePlan } from './plan.js';
+import { QueueService } from './queueService.js';
+
+/** What a worker that serves queues runs in Node. */
+const { plan, thread } = workerData as { plan: QueuePlan; thread: number };
+new QueueService(
+  plan,
+  thread,
+  () => performance.now(),
+  () => parentPort!.postMessage(0),
+).run();
