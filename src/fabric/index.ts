@@ -9,6 +9,8 @@ export {
   type CaptureSink,
   type TapOptions,
 } from './capture/capture.js';
+export { MergedCapture, type CaptureInput } from './capture/merge.js';
+export { CaptureOutbox } from './capture/outbox.js';
 export { ConditionedLink, type LinkCounters } from './conditions/conditionedLink.js';
 export { linkSettings, type LinkConditions } from './conditions/options.js';
 export type { LinkLaneCounters } from './conditions/way.js';

@@ -2,7 +2,7 @@ import { Buffer } from 'buffer/index.js';
 import type { Frame } from '../../net/link/frame.js';
 
 /** Types of blocks (draft-ietf-opsawg-pcapng, section 4). */
-const blockType = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
+export const blockType = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 
 /** Options of all blocks, and of each kind (sections 3.5 and 4). */
 const option = { end: 0, comment: 1 } as const;
@@ -209,5 +209,44 @@ export class BlockWriter {
   /** Up to the next multiple of four bytes. */
   private pad(): void {
     while (this.used % 4 !== 0) this.bytes[this.used++] = 0;
+  }
+}
+
+/** A block that was written before. */
+export class Block {
+  readonly bytes: Uint8Array;
+  private readonly view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  get type(): number {
+    return this.view.getUint32(0, true);
+  }
+
+  /** Of a packet, or of statistics: the interface that it belongs to. */
+  get interfaceId(): number {
+    return this.view.getUint32(8, true);
+  }
+
+  set interfaceId(id: number) {
+    this.view.setUint32(8, id, true);
+  }
+
+  /** Of a packet, or of statistics: microseconds since 1970. */
+  get time(): number {
+    return this.view.getUint32(12, true) * 2 ** 32 + this.view.getUint32(16, true);
+  }
+}
+
+/** What a `BlockWriter` wrote, block by block; they stand in the same memory. */
+export function* blocksOf(written: Uint8Array): Generator<Block> {
+  const view = new DataView(written.buffer, written.byteOffset, written.length);
+  for (let at = 0; at < written.length;) {
+    const length = view.getUint32(at + 4, true);
+    yield new Block(written.subarray(at, at + length));
+    at += length;
   }
 }
