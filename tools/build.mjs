@@ -28,6 +28,7 @@ await Promise.all([
       driver: 'src/driver/index.ts',
       lab: 'src/lab/index.ts',
       vmq: 'src/cli/vmq.ts',
+      'vmq.worker': 'src/cli/stations/worker.ts',
     },
     // One copy of each class, whichever entry points a program imports.
     splitting: true,

@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 
 import { UserError } from '../vm/index.node.js';
 import { backends, type BackendName } from './backends.js';
+import { lastGuest, type GuestNumbers } from './guestNumbers.js';
 import type { GuestCommand } from './runs.js';
 
 /** What the options that are numbers may be; all are whole. */
 export const ranges = {
-  /** 10.0.0.1 to 10.0.0.254 are the addresses there are. */
-  guests: { least: 1, most: 254, of: '' },
+  guests: { least: 1, most: lastGuest, of: '' },
+  'first-guest': { least: 1, most: lastGuest, of: '' },
   queues: { least: 1, most: 256, of: '' },
   /** v86 keeps the initial RAM disk above 64 MiB, and addresses memory with 31 bits. */
   memory: { least: 65, most: 2047, of: ' of MiB' },
@@ -95,17 +96,14 @@ export function collect(text: string, before: readonly string[] = []): readonly 
 }
 
 /**
- * Reads the value of --exec: a shell command for guest 1, or a guest's number, a colon and a shell command.
+ * Reads the value of --exec: a shell command for the first guest, or a guest's number, a colon and a shell command.
  * @throws UserError when there is no such guest, or no command
  */
-export function guestCommand(text: string, guests: number): GuestCommand {
+export function guestCommand(text: string, guests: GuestNumbers): GuestCommand {
   const [, number, rest] = /^(\d+):(.*)$/s.exec(text) ?? [];
-  const guest = number === undefined ? 1 : Number(number);
+  const guest = number === undefined ? guests.first : Number(number);
   const command = rest ?? text;
-  if (guest < 1 || guest > guests) {
-    const there = guests === 1 ? 'there is only guest 1' : `the guests are 1 to ${guests}`;
-    throw new UserError(`--exec '${text}' is for guest ${guest}, but ${there}; --guests makes more.`);
-  }
+  guests.check(`--exec '${text}'`, guest, '; --guests makes more');
   if (command.trim() === '') throw new UserError(`--exec '${text}' has no command.`);
   return { guest, command };
 }

@@ -27,14 +27,7 @@ export const patience = 10_000;
 
 /** The backends by their names on the command line. */
 export const backends = {
-  switch: (): Backend => {
-    const fabric = new Switch({ clock: systemClock, deadline: patience });
-    return {
-      addPort: (name) => fabric.addPort(name),
-      removePort: (port) => fabric.removePort(port),
-      close: () => fabric.close(),
-    };
-  },
+  switch: (): Backend => switchBackend(new Switch({ clock: systemClock, deadline: patience })),
   loopback: (): Backend => ({
     addPort: (name) => new Loopback(name),
     removePort: () => undefined,
@@ -43,6 +36,14 @@ export const backends = {
 } as const satisfies Record<string, () => Backend>;
 
 export type BackendName = keyof typeof backends;
+
+export function switchBackend(fabric: Switch): Backend {
+  return {
+    addPort: (name) => fabric.addPort(name),
+    removePort: (port) => fabric.removePort(port),
+    close: () => fabric.close(),
+  };
+}
 
 /** A backend that has something before each of its ports: `place` answers what is to be connected with instead. */
 export function before(backend: Backend, place: (port: BackendPort, about?: CardLink) => BackendPort): Backend {

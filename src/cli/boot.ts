@@ -1,10 +1,10 @@
 import { UserError } from '../vm/index.node.js';
-import { captureSummary, endCapture, standardOutput, startCapture, type CaptureSettings } from './capture.js';
+import { captureSummary, endCapture, openCapture, standardOutput, type CaptureSettings } from './capture.js';
 import { runConsole } from './console.js';
 import { faultTables } from './faultList.js';
 import { hotplugSummary, type HotplugReport, type SecondCard } from './hotplug.js';
 import { interruptible } from './interrupt.js';
-import { Network, type NetworkOptions, type Station } from './network.js';
+import { Network, type NetworkOptions, type Station, type StationReport } from './network.js';
 import { createProgress, type Progress } from './progress.js';
 import { report } from './report.js';
 import { runCommand, type GuestCommand, type Run } from './runs.js';
@@ -36,32 +36,29 @@ export async function boot(settings: BootSettings, allStreams: Streams): Promise
   const progress = createProgress(streams.stderr);
   try {
     return await interruptible(async (signal) => {
-      const capture = settings.capture && (await startCapture(settings.capture, allStreams, progress, signal));
-      const network = await Network.start(settings.network, progress, signal, capture).catch(async (error: unknown) => {
-        await capture?.close();
-        throw error;
-      });
+      const wish = settings.capture && (await openCapture(settings.capture, allStreams, progress, signal));
+      const network = await Network.start(settings.network, progress, signal, wish);
       try {
-        const { stations } = network;
+        const { stations, capture } = network;
         const second = await plugSecondCards(settings, network, progress, signal);
         progress.done(bootSummary(stations));
         if (interactive) await runConsole(stations, streams, signal);
         const runs = await runCommands(settings, stations, streams, progress, signal);
         const hotplug = second && (await unplug(second, progress));
-        const captureReport = capture && (await endCapture(capture, settings.capture));
+        const captureReport = capture && settings.capture && (await endCapture(capture, settings.capture));
         if (captureReport) progress.done(captureSummary(captureReport));
         progress.stop();
+        const reports = await network.reports();
         if (settings.json) {
           const ports = network.ports.map((port) => port.counters());
-          const document = report(stations, runs, hotplug, captureReport, ports);
+          const document = report(reports, runs, hotplug, captureReport, ports);
           streams.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
         } else {
-          streams.stdout.write(`\n${tables(stations).join('\n\n')}\n`);
+          streams.stdout.write(`\n${tables(reports).join('\n\n')}\n`);
         }
         return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
         await network.stop();
-        await capture?.close();
       }
     });
   } finally {
@@ -69,7 +66,7 @@ export async function boot(settings: BootSettings, allStreams: Streams): Promise
   }
 }
 
-function tables(stations: readonly Station[]): string[] {
+function tables(stations: readonly StationReport[]): string[] {
   return [laneTable(stations), ...driverTables(stations), ...faultTables(stations)];
 }
 
@@ -106,7 +103,7 @@ async function runCommands(
   const runs: Run[] = [];
   for (const { guest, command } of commands) {
     const options = { timeoutMs, signal, onProblem: (text: string) => progress.note(text) };
-    const station = stations[guest - 1];
+    const station = stations.find(({ number }) => number === guest)!;
     if (json) progress.step(`guest ${guest}: ${command}`);
     runs.push(
       json ? await runCommand(station, command, options) : await showCommand(station, command, streams, options),

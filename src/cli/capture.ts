@@ -1,8 +1,6 @@
-import { Capture, type CaptureCounters, type CaptureSink } from '../fabric/index.js';
+import type { Capture, CaptureCounters, CaptureSink, MergedCapture } from '../fabric/index.js';
 import { openCaptureFile, openCaptureOutput } from '../fabric/index.node.js';
-import { systemClock } from '../hosts/v86/clock.js';
 import { UserError } from '../vm/index.node.js';
-import { before, type Backend } from './backends.js';
 import type { Progress } from './progress.js';
 import type { Streams } from './streams.js';
 import { packageVersion } from './version.js';
@@ -25,15 +23,25 @@ export interface CaptureReport {
 
 export const standardOutput = '-';
 
-/** Begins a capture. @throws UserError where it can't be written */
-export async function startCapture(
+/** A capture that is to be: of one thread, or of several. */
+export interface CaptureWish {
+  readonly sink: CaptureSink;
+  readonly snapLength: number | undefined;
+  readonly application: string;
+}
+
+/** A capture under way. */
+export type RunningCapture = Pick<Capture | MergedCapture, 'close' | 'counters' | 'failure'>;
+
+/** Opens what a capture is written to. @throws UserError where it can't be written */
+export async function openCapture(
   { file, snapLength }: CaptureSettings,
   streams: Streams,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Capture> {
+): Promise<CaptureWish> {
   const sink = file === standardOutput ? await openOutput(streams) : await openFile(file, progress, signal);
-  return new Capture(sink, { clock: systemClock, snapLength, application: `virtio-mq ${packageVersion()}` });
+  return { sink, snapLength, application: `virtio-mq ${packageVersion()}` };
 }
 
 async function openOutput({ stdout }: Streams): Promise<CaptureSink> {
@@ -62,17 +70,10 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   EROFS: 'nothing can be written there',
 };
 
-/** A backend whose ports are captured. */
-export function captured(backend: Backend, capture: Capture): Backend {
-  return before(backend, (port, about) =>
-    Object.assign(capture.tap(port, { mac: about?.mac }), { counters: () => port.counters() }),
-  );
-}
-
 /** Ends a capture, and says how much of it there is. */
-export async function endCapture(capture: Capture, { file }: CaptureSettings): Promise<CaptureReport> {
+export async function endCapture(capture: RunningCapture, { file }: CaptureSettings): Promise<CaptureReport> {
   await capture.close();
-  return { file, ports: capture.counters(), failure: capture.failure?.message };
+  return { file, ports: await capture.counters(), failure: capture.failure?.message };
 }
 
 /** In one line: "captured 120 frames in a.pcapng; 3 more could not be written in time". */

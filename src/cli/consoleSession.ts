@@ -61,14 +61,13 @@ export class ConsoleSession implements KeyActions {
   }
 
   show(guest: number): void {
-    const view = this.views[guest - 1];
-    if (!view) this.say(`There is no guest ${guest}; the guests are 1 to ${this.views.length}.`);
+    const view = this.views.find(({ station }) => station.number === guest);
+    if (!view) this.say(`There is no guest ${guest}; the guests are ${this.first} to ${this.last}.`);
     this.look(view ?? this.current);
   }
 
   showNext(): void {
-    // Guests count from 1, so this is the one after, and the first after the last.
-    this.look(this.views[this.current.station.number % this.views.length]);
+    this.look(this.views[(this.views.indexOf(this.current) + 1) % this.views.length]);
   }
 
   help(): void {
@@ -80,9 +79,18 @@ export class ConsoleSession implements KeyActions {
     this.end();
   }
 
+  private get first(): number {
+    return this.views[0].station.number;
+  }
+
+  private get last(): number {
+    return this.views.at(-1)!.station.number;
+  }
+
   private explain(): void {
-    const { length } = this.views;
-    const guests = length > 1 ? `1-${Math.min(9, length)} shows that guest, n the next, ` : '';
+    const { first, last } = this;
+    const numbers = first <= 9 ? `${first}-${Math.min(9, last)} shows that guest, ` : '';
+    const guests = first < last ? `${numbers}n the next, `.replace(/^n/, 'n shows') : '';
     this.say(`Ctrl-] and then: ${guests}q quits, ? shows the keys, Ctrl-] types itself.`);
   }
 

@@ -1,5 +1,5 @@
 import type { StatementId, Violation } from '../lab/checker/index.js';
-import type { Station } from './network.js';
+import type { StationReport } from './network.js';
 import { table } from './tables.js';
 
 const columns = [
@@ -13,8 +13,8 @@ const columns = [
 ] as const;
 
 /** Of the guests whose driver was watched: which statements it broke, and how much was looked at. */
-export function driverTables(stations: readonly Station[]): string[] {
-  const watched = stations.flatMap(({ number, checker }) => (checker ? [{ number, report: checker.report() }] : []));
+export function driverTables(stations: readonly StationReport[]): string[] {
+  const watched = stations.flatMap(({ number, driver }) => (driver ? [{ number, report: driver }] : []));
   if (watched.length === 0) return [];
   const rows = watched.flatMap(({ number, report: { statements, violations } }) => {
     const first = firstOf(violations);

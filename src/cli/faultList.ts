@@ -1,6 +1,6 @@
 import { conditionFields, faults, type Condition, type FaultCount } from '../lab/faults/index.js';
 import type { Streams } from './streams.js';
-import type { Station } from './network.js';
+import type { StationReport } from './network.js';
 import { table } from './tables.js';
 import { wrap } from './wrap.js';
 
@@ -69,7 +69,7 @@ const countColumns = [
 ] as const;
 
 /** How often each injected fault happened in each guest; no table where none was injected. */
-export function faultTables(stations: readonly Station[]): string[] {
+export function faultTables(stations: readonly StationReport[]): string[] {
   const rows = stations.flatMap(({ number, injected }) =>
     injected.map((count) => [String(number), faultText(count), String(count.count)]),
   );

@@ -1,5 +1,6 @@
 import { conditionFields, faults, type Condition, type FaultPlan } from '../lab/faults/index.js';
 import { UserError } from '../vm/index.node.js';
+import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
 
 /** A fault to inject, in every guest or in one. */
@@ -37,10 +38,8 @@ export function guestFault(text: string, before: readonly GuestFault[] = []): re
 }
 
 /** @throws UserError when a fault is for a guest that there is not */
-export function checkGuests(asked: readonly GuestFault[], guests: number): void {
-  for (const { text, guest = 1 } of asked) {
-    if (guest > guests) throw new UserError(`--fault '${text}' is for guest ${guest}, and there are only ${guests}.`);
-  }
+export function checkGuests(asked: readonly GuestFault[], guests: GuestNumbers): void {
+  for (const { text, guest = guests.first } of asked) guests.check(`--fault '${text}'`, guest);
 }
 
 function hint(fault: string): string {

@@ -1,7 +1,11 @@
-import { UnplugError } from '../hosts/v86/errors.js';
-import { UserError, type CardOptions, type GuestCard } from '../vm/index.node.js';
-import { patience } from './backends.js';
+import { bringUp, UserError, type WorkerCardOptions } from '../vm/index.node.js';
 import type { Station } from './network.js';
+import type { CardPlan, GuestCards } from './stations/plan.js';
+
+/** What a second card is like, apart from its name and address. */
+export interface SecondCardPlan extends Pick<CardPlan, 'conditions'> {
+  readonly card: WorkerCardOptions;
+}
 
 /** What `vmq boot --hotplug --json` tells of a card that a guest gained and lost. */
 export interface HotplugReport {
@@ -21,41 +25,40 @@ export class SecondCard {
   readonly guest: number;
   readonly ip: string;
   readonly plugMs: number;
-  private readonly card: GuestCard;
+  /** What the guest calls it. */
+  readonly interfaceName: string;
+  private readonly cards: GuestCards;
+  private readonly slot: number;
   private readonly ended: Promise<unknown>;
 
-  private constructor(station: Station, card: GuestCard, plugMs: number) {
+  private constructor(station: Station, slot: number, interfaceName: string, plugMs: number) {
     this.ended = station.guest.console.ended;
     this.guest = station.number;
     this.ip = secondAddress(station);
-    this.card = card;
+    this.cards = station.cards;
+    this.slot = slot;
+    this.interfaceName = interfaceName;
     this.plugMs = plugMs;
   }
 
-  get interfaceName(): string {
-    return this.card.interfaceName;
-  }
-
   /** Plugs a card into a guest that runs, and waits until it has an interface for it. */
-  static async plug(station: Station, options: CardOptions): Promise<SecondCard> {
-    const { guest, number } = station;
+  static async plug(station: Station, plan: SecondCardPlan, signal: AbortSignal): Promise<SecondCard> {
+    const { guest, cards, number } = station;
     const started = performance.now();
-    const second = await guest.addCard({
-      ...options,
-      deadline: patience,
-      name: `guest ${number}, second card`,
-      mac: secondMac(station),
-      address: `${secondAddress(station)}/24`,
-    });
-    return new SecondCard(station, second, performance.now() - started);
+    const up = bringUp(guest, `${secondAddress(station)}/24`, signal);
+    const card = { ...plan.card, name: `guest ${number}, second card`, mac: secondMac(station) };
+    const slot = await cards.plug({ ...plan, card });
+    const interfaceName = await up(slot);
+    return new SecondCard(station, slot, interfaceName, performance.now() - started);
   }
 
   /** Has the guest give the card up. @throws UserError when it does not */
   async unplug(): Promise<HotplugReport> {
     const { guest, interfaceName, ip, plugMs } = this;
     const started = performance.now();
-    const given = this.card.unplug().catch((error: unknown) => {
-      throw error instanceof UnplugError ? new UserError(error.message) : error;
+    const given = this.cards.unplug(this.slot).catch((error: unknown) => {
+      // From a worker it comes without its class.
+      throw error instanceof Error && error.name === 'UnplugError' ? new UserError(error.message) : error;
     });
     const left = await Promise.race([given.then(() => true), this.ended.then(() => false)]);
     const unplugMs = left ? Math.round(performance.now() - started) : undefined;
@@ -68,7 +71,7 @@ function secondAddress({ number }: Station): string {
 }
 
 /** The address of a second card. */
-export function secondMac({ number }: Station): string {
+function secondMac({ number }: Station): string {
   return `52:54:00:00:01:${number.toString(16).padStart(2, '0')}`;
 }
 

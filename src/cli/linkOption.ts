@@ -1,5 +1,6 @@
 import { linkSettings, type LinkConditions } from '../fabric/index.js';
 import { UserError } from '../vm/index.node.js';
+import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
 
 /** What the links of the guests are to be like: of all of them, or of one. */
@@ -55,12 +56,8 @@ export function guestLink(text: string, before: readonly GuestLink[] = []): read
 }
 
 /** @throws UserError when a link is for a guest that there is not */
-export function checkLinks(links: readonly GuestLink[], guests: number): void {
-  for (const { guest = 1 } of links) {
-    if (guest >= 1 && guest <= guests) continue;
-    const there = guests === 1 ? 'there is only guest 1' : `the guests are 1 to ${guests}`;
-    throw new UserError(`--link is for guest ${guest}, but ${there}.`);
-  }
+export function checkLinks(links: readonly GuestLink[], guests: GuestNumbers): void {
+  for (const { guest = guests.first } of links) guests.check('--link', guest);
 }
 
 /** The conditions of a guest's link; undefined where there are none. */

@@ -1,7 +1,7 @@
 import { ConditionedLink, type FabricPortCounters, type LinkLaneCounters } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/clock.js';
-import { dropReasons, type DropReason } from '../net/index.js';
 import { before, type Backend } from './backends.js';
+import { allDropped } from './losses.js';
 
 /** A backend whose ports have links with conditions before them, where there are any. */
 export function conditioned(backend: Backend): Backend {
@@ -19,11 +19,9 @@ function withLosses(
 ): FabricPortCounters {
   return {
     name,
-    lanes: lanes.map((lane, index) => {
-      const all = [lane, fromCard.at(index), toCard.at(index)];
-      const sum = (reason: DropReason): number => all.reduce((total, one) => total + (one?.dropped[reason] ?? 0), 0);
-      const reasons = (Object.keys(dropReasons) as DropReason[]).filter((reason) => sum(reason) > 0);
-      return { ...lane, dropped: Object.fromEntries(reasons.map((reason) => [reason, sum(reason)])) };
-    }),
+    lanes: lanes.map((lane, index) => ({
+      ...lane,
+      dropped: allDropped([lane, fromCard.at(index), toCard.at(index)]),
+    })),
   };
 }

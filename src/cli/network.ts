@@ -1,27 +1,27 @@
-import type { VirtioNetCard } from '../hosts/v86/attach.js';
-import type { Capture } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/index.js';
-import { pciBusOf } from '../hosts/v86/pciBus.js';
-import { checkDriver, type DriverChecker } from '../lab/checker/index.js';
-import { injectFaults, type FaultCount, type FaultInjection } from '../lab/faults/index.js';
-import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
-import { startGuests, type CardOptions, type Guest, type StartOptions } from '../vm/index.node.js';
-import { captured } from './capture.js';
-import { backends, patience, type Backend, type BackendName, type BackendPort } from './backends.js';
+import { bringUp, type RunningGuest, type StartOptions } from '../vm/index.node.js';
+import { patience, type BackendName } from './backends.js';
+import type { CaptureWish, RunningCapture } from './capture.js';
 import type { GuestFault } from './faultOption.js';
-import { FaultLog } from './faults.js';
 import type { NetFeatureWishes } from './featureWishes.js';
-import { SecondCard, secondMac } from './hotplug.js';
+import { SecondCard } from './hotplug.js';
 import { linkOf, type GuestLink } from './linkOption.js';
-import { conditioned } from './links.js';
 import { openPorts, type OuterPort, type PortWish } from './ports.js';
 import type { Progress } from './progress.js';
+import { inWorkers } from './stations/inWorkers.js';
+import { oneThread } from './stations/oneThread.js';
+import type { Place, Seat } from './stations/place.js';
+import type { CardStatus, GuestCards } from './stations/plan.js';
 
 export interface NetworkOptions extends Pick<
   StartOptions,
   'memoryMiB' | 'kernel' | 'initrd' | 'image' | 'commandLine'
 > {
   readonly guests: number;
+  /** The number of the first; 1 when left out. */
+  readonly first?: number | undefined;
+  /** Each guest has a worker of its own; the backend is the switch then. */
+  readonly workers?: boolean | undefined;
   /** Queue pairs of each card. */
   readonly queuePairs: number;
   readonly backend: BackendName;
@@ -41,53 +41,38 @@ export interface NetworkOptions extends Pick<
   readonly faults?: readonly GuestFault[] | undefined;
 }
 
+/** What is known of a station, as plain data. */
+export interface StationReport extends CardStatus {
+  readonly number: number;
+  readonly ip: string;
+  /** Milliseconds from its start until its shell answered. */
+  readonly bootMs: number;
+  readonly fromSnapshot: boolean;
+}
+
 /** A guest with its card and its address. */
 export class Station {
-  /** Guests count from 1. */
   readonly number: number;
-  readonly guest: Guest;
-  readonly card: VirtioNetCard;
-  /** The rules that its driver broke. */
-  readonly faults: FaultLog;
-  /** Who watches its driver, if anybody does. */
-  readonly checker: DriverChecker | undefined;
-  private readonly port: BackendPort;
-  private readonly injection: FaultInjection | undefined;
+  readonly guest: RunningGuest;
+  readonly cards: GuestCards;
+  private readonly slot: number;
 
-  constructor(
-    number: number,
-    guest: Guest,
-    card: VirtioNetCard,
-    port: BackendPort,
-    faults: FaultLog,
-    { checker, injection }: { checker?: DriverChecker | undefined; injection?: FaultInjection | undefined } = {},
-  ) {
+  /** @param slot of its card */
+  constructor(number: number, { guest, cards }: Seat, slot: number) {
     this.number = number;
     this.guest = guest;
-    this.card = card;
-    this.port = port;
-    this.faults = faults;
-    this.checker = checker;
-    this.injection = injection;
-  }
-
-  /** The faults of the card that were asked for, and how often each happened. */
-  get injected(): readonly FaultCount[] {
-    return this.injection?.counts ?? [];
+    this.cards = cards;
+    this.slot = slot;
   }
 
   get ip(): string {
     return address(this.number);
   }
 
-  /** What passed each queue pair; frames that the fabric dropped on their way are among those dropped here. */
-  get lanes(): LaneCounters[] {
-    const fabric = this.port.counters().lanes;
-    return this.card.device.counters.map((lane, pair) => {
-      const sum = (reason: DropReason): number => (lane.dropped[reason] ?? 0) + (fabric[pair]?.dropped[reason] ?? 0);
-      const reasons = (Object.keys(dropReasons) as DropReason[]).filter((reason) => sum(reason) > 0);
-      return { ...lane, dropped: Object.fromEntries(reasons.map((reason) => [reason, sum(reason)])) };
-    });
+  async report(): Promise<StationReport> {
+    const { number, ip, guest, cards, slot } = this;
+    const { bootMs, fromSnapshot } = guest;
+    return { number, ip, bootMs, fromSnapshot, ...(await cards.status(slot)) };
   }
 }
 
@@ -96,37 +81,36 @@ export class Network {
   readonly stations: readonly Station[];
   /** The ways out of the process. */
   readonly ports: readonly OuterPort[];
-  /** Stops all guests at once. */
+  /** Of all that passes the ports. */
+  readonly capture: RunningCapture | undefined;
+  /** Ends the capture, and stops all guests at once. */
   readonly stop: () => Promise<void>;
-
-  private readonly backend: Backend;
-
   private readonly options: NetworkOptions;
 
   private constructor(
     stations: readonly Station[],
     ports: readonly OuterPort[],
-    backend: Backend,
     options: NetworkOptions,
+    capture: RunningCapture | undefined,
     stop: () => Promise<void>,
   ) {
     this.stations = stations;
     this.ports = ports;
-    this.backend = backend;
     this.options = options;
+    this.capture = capture;
     this.stop = stop;
+  }
+
+  reports(): Promise<StationReport[]> {
+    return Promise.all(this.stations.map((station) => station.report()));
   }
 
   /** Has each guest gain a second card, like its first. */
   plugSecondCards(signal: AbortSignal): Promise<SecondCard[]> {
-    const { queuePairs, mtu, features, transitional } = this.options;
     return Promise.all(
       this.stations.map((station) => {
-        const port = this.backend.addPort(`guest ${station.number}, second card`, {
-          mac: secondMac(station),
-          conditions: linkOf(this.options.links ?? [], station.number),
-        });
-        return SecondCard.plug(station, { port, queuePairs, mtu, features, transitional, signal });
+        const conditions = linkOf(this.options.links ?? [], station.number);
+        return SecondCard.plug(station, { card: cardOptions(this.options), conditions }, signal);
       }),
     );
   }
@@ -140,35 +124,36 @@ export class Network {
     asked: NetworkOptions,
     progress: Progress,
     signal: AbortSignal,
-    capture?: Capture,
+    captureWish?: CaptureWish,
   ): Promise<Network> {
-    const plain = backends[asked.backend]();
-    const linked = asked.links ? conditioned(plain) : plain;
-    const backend = capture ? captured(linked, capture) : linked;
+    const { first = 1, queuePairs, guests: count } = asked;
+    const place: Place = asked.workers ? inWorkers(captureWish) : oneThread(asked.backend, captureWish);
+    const { fabric, capture } = place;
     const note = (text: string): void => progress.note(text);
-    // They open before the guests start, as there may be something wrong with them.
-    const ports = await openPorts(asked.ports ?? [], {
-      fabric: backend,
-      clock: systemClock,
-      queuePairs: asked.queuePairs,
-      note,
-    });
-    const options = { ...asked, mtu: asked.mtu ?? leastMtu(ports) };
-    let guests: readonly Guest[] = [];
-    const stop = (): Promise<void> => stopAll(guests, backend, ports);
+    const pairs = new PairsInUse();
+    let seats: readonly Seat[] = [];
+    const stop = async (): Promise<void> => {
+      await capture?.close();
+      fabric.close();
+      await Promise.all(pairs.ports.map((port) => port.close()));
+      await Promise.all(seats.map(({ guest }) => guest.stop()));
+    };
     try {
-      guests = await startGuests({
+      // They open before the guests start, as there may be something wrong with them.
+      pairs.ports = await openPorts(asked.ports ?? [], { fabric, clock: systemClock, queuePairs, note });
+      const { ports } = pairs;
+      const options = { ...asked, mtu: asked.mtu ?? leastMtu(ports) };
+      seats = await place.start({
         ...options,
-        count: options.guests,
-        signal,
+        ...{ count, first, signal, hasPorts: ports.length > 0 },
+        events: (guest) => ({ note, pairs: (inUse) => pairs.set(guest, inUse) }),
         onProgress: ({ step, fraction }) => progress.step(step, fraction),
       });
       progress.step('plugging in the cards');
       const stations = await Promise.all(
-        guests.map((guest, index) => plugIn(guest, index + 1, backend, options, progress, signal)),
+        seats.map((seat, index) => plugIn(seat, first + index, options, progress, signal)),
       );
-      followPairs(stations, ports);
-      return new Network(stations, ports, backend, options, stop);
+      return new Network(stations, ports, options, capture, stop);
     } catch (error) {
       await stop();
       throw error;
@@ -176,20 +161,16 @@ export class Network {
   }
 }
 
-async function stopAll(guests: readonly Guest[], backend: Backend, ports: readonly OuterPort[]): Promise<void> {
-  backend.close();
-  await Promise.all(ports.map((port) => port.close()));
-  await Promise.all(guests.map((guest) => guest.stop()));
-}
+/** Has ports use as many lanes as the guest with the most queue pairs does, whenever that changes. */
+class PairsInUse {
+  ports: readonly OuterPort[] = [];
+  private readonly byGuest = new Map<number, number>();
 
-/** Has ports use as many lanes as the guest with the most queue pairs does, now and whenever that changes. */
-function followPairs(stations: readonly Station[], ports: readonly OuterPort[]): void {
-  const follow = (): void => {
-    const most = Math.max(...stations.map(({ card }) => card.device.lanes));
-    for (const port of ports) port.useLanes?.(most);
-  };
-  for (const { card } of stations) card.device.onQueuePairs.on(follow);
-  follow();
+  set(guest: number, pairs: number): void {
+    this.byGuest.set(guest, pairs);
+    const most = Math.max(...this.byGuest.values());
+    for (const port of this.ports) port.useLanes?.(most);
+  }
 }
 
 /** The largest packet that all ports carry; undefined where they carry any. */
@@ -202,44 +183,32 @@ function address(number: number): string {
   return `10.0.0.${number}`;
 }
 
+/** What all cards of a network are like. */
+function cardOptions({ queuePairs, mtu, features, transitional }: NetworkOptions) {
+  return { queuePairs, mtu, features, transitional, deadline: patience };
+}
+
 /** Plugs a card into a guest and waits until its eth0 is up. */
 async function plugIn(
-  guest: Guest,
+  seat: Seat,
   number: number,
-  backend: Backend,
-  { queuePairs, mtu, features, transitional, checkDriver: watched, faults: asked = [], links = [] }: NetworkOptions,
+  options: NetworkOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Station> {
-  const plans = asked.filter((plan) => (plan.guest ?? number) === number);
-  let misbehaving: { card: VirtioNetCard; injection: FaultInjection } | undefined;
+  const { faults: asked = [], links = [], checkDriver } = options;
+  const faults = asked
+    .filter((plan) => (plan.guest ?? number) === number)
+    .map(({ fault, when }) => ({ fault, ...(when && { when }) }));
   const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
-  const port = backend.addPort(`guest ${number}`, { mac, conditions: linkOf(links, number) });
-  const faults = new FaultLog();
-  let checker: DriverChecker | undefined;
-  pciBusOf(guest.emulator).onError.on(({ error }) =>
-    progress.note(`In the machine of guest ${number}: ${error.message}`),
-  );
-  const options: CardOptions = {
-    ...{ port, queuePairs, mtu, features, transitional, signal, deadline: patience },
-    name: `guest ${number}`,
-    mac,
-    address: `${address(number)}/24`,
-    onAttach: (attached) => {
-      if (plans.length > 0) misbehaving = { card: attached, injection: injectFaults(attached, plans, systemClock) };
-      // Behind the faults, so that it sees what the driver sees.
-      if (watched) checker = checkDriver(attached.function);
-      attached.function.onFault.on((event) => {
-        if (!faults.add(event)) return;
-        const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
-        progress.note(`The driver of guest ${number} broke a rule: ${event.fault.message}.${consequence}`);
-      });
-    },
-  };
-  const card = await guest.addCard(options).catch((error: unknown) => {
-    if (!misbehaving || signal.aborted || !(error instanceof Error)) throw error;
+  const card = { ...cardOptions(options), name: `guest ${number}`, mac };
+  const { guest, cards } = seat;
+  guest.onProblem.on(({ message }) => progress.note(`In the machine of guest ${number}: ${message}`));
+  const up = bringUp(guest, `${address(number)}/24`, signal);
+  const slot = await cards.plug({ card, conditions: linkOf(links, number), faults, checkDriver });
+  await up(slot).catch((error: unknown) => {
+    if (faults.length === 0 || signal.aborted || !(error instanceof Error)) throw error;
     progress.note(`Guest ${number} could not bring up its misbehaving card: ${error.message}`);
-    return misbehaving.card;
   });
-  return new Station(number, guest, card, port, faults, { checker, injection: misbehaving?.injection });
+  return new Station(number, seat, slot);
 }

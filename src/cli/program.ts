@@ -24,11 +24,13 @@ import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
+import { GuestNumbers, lastGuest } from './guestNumbers.js';
 import { portHelp, portWish, type PortWish } from './ports.js';
 import { probe } from './probe.js';
 import { checkLinks, guestLink, type GuestLink } from './linkOption.js';
 import type { Streams } from './streams.js';
 import { listenAddress, origin, relay, type RelaySettings } from './relay.js';
+import { haveWorkers } from './stations/inWorkers.js';
 import { tour } from './tour.js';
 import { packageVersion } from './version.js';
 
@@ -42,6 +44,8 @@ interface ImageOptions {
 /** The options of `vmq boot`, as Commander answers them. */
 export interface BootOptions extends ImageOptions {
   readonly guests: number;
+  readonly firstGuest?: number;
+  readonly workers?: boolean;
   readonly queues: number;
   readonly backend: BackendName;
   readonly memory?: number;
@@ -105,11 +109,14 @@ Ways out of the network, to other machines and programs:
 ${portHelp}
 Where there is no --mtu, cards tell their drivers of the least that these carry.
 
-A command of --exec runs in guest 1, or in guest N with N: before it; they run
-one after the other. Without --exec the terminal is a console of the guests.
+A command of --exec runs in the first guest, or in guest N with N: before it;
+they run one after the other. Without --exec the terminal is a console of the
+guests.
 With --link 2:rate=5mbit the conditions are of guest 2's link only. There are
 rate, lane-rate, delay, jitter, loss, duplicate, reorder, mtu, queue and seed;
 each way of a link has all of them by itself.
+Two vmq boot on one VXLAN or relay have guests of their own with, for one of
+them, --first-guest 3: guest N is vmN, at 10.0.0.N.
 With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 
 The exit status is 0 when every command's was, else 1; it is 2 when what was
@@ -158,6 +165,9 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
   imageOptions(program.command('boot'))
     .description('start guests on one network, and run commands in them')
     .option('--guests <n>', 'how many guests', wholeNumber('guests'), 2)
+    .option('--first-guest <n>', 'the number of the first (default: 1)', wholeNumber('first-guest'))
+    .option('--workers', 'each guest in a thread of its own; default for several guests')
+    .option('--no-workers', 'all guests in one thread')
     .option('--queues <n>', 'queue pairs of each card', wholeNumber('queues'), 4)
     .addOption(
       new Option('--backend <name>', `what the cards are connected to: ${Object.keys(backends).join(' or ')}`)
@@ -264,7 +274,7 @@ function runConform(options: ConformOptions, streams: Streams): Promise<number> 
 export function bootSettings(options: BootOptions): BootSettings {
   const { guests, queues, backend, memory, mtu, kernel, initrd, append, exec = [], timeout, json = false } = options;
   const { features, transitional = false, hotplug = false, checkDriver, suite, kernelPackage, mirror } = options;
-  const { fault: faults, port: ports, link: links, capture, snapLength } = options;
+  const { fault: faults, port: ports, link: links, capture, snapLength, firstGuest } = options;
   if (kernel !== undefined && kernelPackage !== undefined) {
     throw new UserError('--kernel and --kernel-package both name a kernel; give one of them.');
   }
@@ -277,17 +287,27 @@ export function bootSettings(options: BootOptions): BootSettings {
   if (capture === standardOutput && json) {
     throw new UserError('--capture - and --json both write to standard output; give --capture a file.');
   }
+  const numbers = new GuestNumbers(guests, firstGuest);
+  if (numbers.last > lastGuest) {
+    throw new UserError(
+      `--first-guest ${numbers.first} leaves addresses for ${lastGuest + 1 - numbers.first} guests, not ${guests}.`,
+    );
+  }
+  if (options.workers && backend !== 'switch') {
+    throw new UserError(`--workers needs the switch; leave out --backend ${backend}.`);
+  }
+  const workers = options.workers ?? (guests > 1 && backend === 'switch' && haveWorkers());
   if (ports && backend !== 'switch') throw new UserError(`--port needs the switch; leave out --backend ${backend}.`);
   if (features && !transitional) checkModern(features);
-  if (faults) checkGuests(faults, guests);
-  if (links) checkLinks(links, guests);
+  if (faults) checkGuests(faults, numbers);
+  if (links) checkLinks(links, numbers);
   return {
     network: {
       ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, ports, links },
-      ...{ memoryMiB: memory, commandLine: append, kernel, initrd },
+      ...{ memoryMiB: memory, commandLine: append, kernel, initrd, first: numbers.first, workers },
       image: { suite, kernelPackage, mirror },
     },
-    commands: exec.map((text) => guestCommand(text, guests)),
+    commands: exec.map((text) => guestCommand(text, numbers)),
     timeoutMs: 1000 * timeout,
     json,
     hotplug,

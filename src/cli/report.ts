@@ -1,14 +1,14 @@
 import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
 import type { DropReason, FilterReason } from '../net/index.js';
-import { cardUse, type CardUse } from '../vm/index.js';
+import type { CardUse } from '../vm/index.js';
 import type { CaptureReport } from './capture.js';
-import type { FaultEntry } from './faults.js';
 import type { HotplugReport } from './hotplug.js';
-import { negotiated, type NegotiatedReport } from './negotiated.js';
-import type { Station } from './network.js';
+import type { NegotiatedReport } from './negotiated.js';
+import type { StationReport } from './network.js';
 import type { OuterPortCounters } from './ports.js';
 import type { Run } from './runs.js';
+import type { FaultEntry } from './stations/faultLog.js';
 
 /** What `vmq boot --json` prints. */
 export interface Report {
@@ -59,13 +59,13 @@ export interface LaneReport {
 }
 
 export function report(
-  stations: readonly Station[],
+  stations: readonly StationReport[],
   runs: readonly Run[],
   hotplug?: readonly HotplugReport[],
   capture?: CaptureReport,
   ports: readonly OuterPortCounters[] = [],
 ): Report {
-  const driver = stations.flatMap(({ number, checker }) => (checker ? [{ guest: number, ...checker.report() }] : []));
+  const driver = stations.flatMap((station) => (station.driver ? [{ guest: station.number, ...station.driver }] : []));
   return {
     ...{ guests: stations.map(guestReport), runs, devices: stations.map(deviceReport), hotplug, capture },
     driver: driver.length > 0 ? driver : undefined,
@@ -73,14 +73,15 @@ export function report(
   };
 }
 
-function guestReport({ guest, card, ip }: Station): GuestReport {
-  return { mac: card.device.mac, ip, bootMs: Math.round(guest.bootMs), fromSnapshot: guest.fromSnapshot };
+function guestReport({ mac, ip, bootMs, fromSnapshot }: StationReport): GuestReport {
+  return { mac, ip, bootMs: Math.round(bootMs), fromSnapshot };
 }
 
-function deviceReport({ card, lanes, faults, injected }: Station): DeviceReport {
+function deviceReport(station: StationReport): DeviceReport {
+  const { queuePairs, queuePairsInUse, features, msixEnabled, vectors } = station;
+  const { offered, accepted, refused, lanes, faults, injected } = station;
   return {
-    ...cardUse(card),
-    ...negotiated(card),
+    ...{ queuePairs, queuePairsInUse, features, msixEnabled, vectors, offered, accepted, refused },
     lanes: lanes.map(({ rxFrames, txFrames, rxBytes, txBytes, dropped, filtered }) => ({
       rxFrames,
       txFrames,
@@ -89,7 +90,7 @@ function deviceReport({ card, lanes, faults, injected }: Station): DeviceReport 
       dropped,
       filtered,
     })),
-    faults: faults.entries,
+    faults,
     ...(injected.length > 0 && { injected }),
   };
 }

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 
 import { dropReasons, type DropReason } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
-import type { Station } from './network.js';
+import type { StationReport } from './network.js';
 
 type Align = 'left' | 'right';
 
@@ -37,14 +37,13 @@ const laneColumns = [
 ] as const;
 
 /** The counters of all queue pairs that are in use, or were: what passed them, what the guest did not want, and what was lost. */
-export function laneTable(stations: readonly Station[]): string {
+export function laneTable(stations: readonly StationReport[]): string {
   const rows = stations.flatMap((station) => {
-    const { device, function: pciFunction } = station.card;
-    const fired = firedByUse(pciFunction.vectorUses());
+    const fired = firedByUse(station.vectors);
     return station.lanes.flatMap((lane, pair) => {
       const filtered = Object.values(lane.filtered).reduce((sum, count) => sum + count, 0);
       const idle = lane.rxFrames + lane.txFrames + filtered + Object.keys(lane.dropped).length === 0;
-      if (pair >= device.lanes && idle) return [];
+      if (pair >= station.queuePairsInUse && idle) return [];
       return [
         [
           ...[station.number, pair, lane.rxFrames, lane.rxBytes, lane.txFrames, lane.txBytes].map(String),

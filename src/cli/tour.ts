@@ -1,8 +1,9 @@
 import { interruptible } from './interrupt.js';
-import { Network, type NetworkOptions, type Station } from './network.js';
+import { Network, type NetworkOptions, type StationReport } from './network.js';
 import { createProgress, type Progress } from './progress.js';
 import type { Run } from './runs.js';
 import { showCommand } from './showCommand.js';
+import { haveWorkers } from './stations/inWorkers.js';
 import { bootSummary } from './summary.js';
 import { coloursFor, type Output, type Streams } from './streams.js';
 import { tourEnd, tourSteps } from './tourSteps.js';
@@ -15,7 +16,8 @@ const timeoutMs = 60_000;
 
 /** What a step of the tour works with. */
 export interface Guide {
-  readonly stations: readonly Station[];
+  /** How the guests and their cards are now. */
+  readonly reports: () => Promise<readonly StationReport[]>;
   /** Shows a paragraph; like all that is shown, it comes after an empty line. */
   readonly say: (text: string) => void;
   /** Shows lines as they are. */
@@ -32,11 +34,11 @@ export async function tour(settings: TourSettings, streams: Streams): Promise<nu
   const progress = createProgress(stderr);
   try {
     return await interruptible(async (signal) => {
-      const options = { ...settings, guests: 2, queuePairs: 4, backend: 'switch' } as const;
+      const options = { ...settings, guests: 2, queuePairs: 4, backend: 'switch', workers: haveWorkers() } as const;
       const network = await Network.start(options, progress, signal);
       try {
         progress.done(bootSummary(network.stations));
-        const failures = await walk(network.stations, stdout, progress, signal);
+        const failures = await walk(network, stdout, progress, signal);
         end(failures, stdout);
         return failures.length === 0 ? 0 : 1;
       } finally {
@@ -50,7 +52,7 @@ export async function tour(settings: TourSettings, streams: Streams): Promise<nu
 
 /** Goes through the steps. Answers what failed, a sentence each. */
 async function walk(
-  stations: readonly Station[],
+  network: Network,
   stdout: Output,
   progress: Progress,
   signal: AbortSignal,
@@ -62,12 +64,17 @@ async function walk(
     progress.note(sentence);
   };
   const guide: Guide = {
-    stations,
+    reports: () => network.reports(),
     fail,
     say: (text) => stdout.write(`\n${wrap(text, textWidth(stdout))}\n`),
     show: (text) => stdout.write(`\n${text}\n`),
     run: async (guest, command) => {
-      const run = await showCommand(stations[guest - 1], command, { stdout }, { timeoutMs, signal, onProblem: fail });
+      const run = await showCommand(
+        network.stations[guest - 1],
+        command,
+        { stdout },
+        { timeoutMs, signal, onProblem: fail },
+      );
       if (run.status !== 0) failures.push(`In guest ${guest}, ${command} failed with status ${run.status}.`);
       return run;
     },

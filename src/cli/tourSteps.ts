@@ -1,5 +1,5 @@
-import { featureNames } from '../virtio/features.js';
-import type { Station } from './network.js';
+import type { NetFeatureName } from '../net/index.js';
+import type { StationReport } from './network.js';
 import { laneTable, table } from './tables.js';
 import type { Guide } from './tour.js';
 import { featureMeanings } from './tourFeatures.js';
@@ -24,14 +24,15 @@ export const tourSteps: readonly TourStep[] = [
   },
   {
     title: 'What the driver and the card agreed on',
-    does({ say, show, stations }) {
+    async does({ say, show, reports }) {
+      const [guest] = await reports();
       say(
         `A virtio card offers features, one bit each; the driver accepts those that it knows, and only these are used.`,
       );
-      show(featureTable(stations[0]));
+      show(featureTable(guest));
       say(`The card interrupts by MSI-X: each queue has a vector of its own, so that the guest knows at once where to look.
         Linux gives the last queue, the one for commands, none.`);
-      show(vectorTable(stations[0]));
+      show(vectorTable(guest));
     },
   },
   {
@@ -61,9 +62,9 @@ export const tourSteps: readonly TourStep[] = [
   },
   {
     title: 'Interrupts after traffic',
-    async does({ say, run, fail, stations }) {
+    async does({ say, run, fail, reports }) {
       await run(1, 'grep virtio /proc/interrupts');
-      const silent = stations.flatMap((station) =>
+      const silent = (await reports()).flatMap((station) =>
         silentUses(station).map((use) => `${use} of guest ${station.number}`),
       );
       if (silent.length > 0) fail(`No interrupts came from ${silent.join(', ')}.`);
@@ -72,7 +73,8 @@ export const tourSteps: readonly TourStep[] = [
   },
   {
     title: 'What the cards counted',
-    does({ say, show, fail, stations }) {
+    async does({ say, show, fail, reports }) {
+      const stations = await reports();
       say(`The cards count by queue pair. A flow keeps to its pair: what comes back for it comes in on the pair that the
         guest sent it on.`);
       show(laneTable(stations));
@@ -98,13 +100,13 @@ npx vmq boot --json --exec 'iperf3 -c 10.0.0.2 -P 8'
 npx vmq --help`;
 
 /** Streams go to queue pairs by chance, so there are as many of them as it takes. */
-async function spreadFlows({ say, run, stations }: Guide): Promise<void> {
+async function spreadFlows({ say, run, reports }: Guide): Promise<void> {
   say(`Now four TCP streams; an iperf3 server runs in each guest. The emulator translates the guests' code while it runs, so
     that a connection gets faster and faster in its first half minute. This is its beginning:`);
   for (const streams of streamCounts) {
     const first = streams === streamCounts[0];
     await run(1, `iperf3 -c 10.0.0.2 -P ${streams} ${first ? '-t 2 -i 0' : '-t 1 -i 0 | grep SUM'}`);
-    if (stations.every((station) => silentUses(station).length === 0)) return;
+    if ((await reports()).every((station) => silentUses(station).length === 0)) return;
     if (streams === streamCounts.at(-1)) return;
     say(
       'Linux chooses a pair for each stream by a hash of its addresses and ports, and a pair is still idle. More streams:',
@@ -113,20 +115,19 @@ async function spreadFlows({ say, run, stations }: Guide): Promise<void> {
 }
 
 /** The queues of pairs in use that never interrupted. */
-function silentUses({ card }: Station): string[] {
-  const fired = card.function.vectorUses().filter((vector) => vector.fired > 0);
+function silentUses({ vectors, queuePairsInUse }: StationReport): string[] {
+  const fired = vectors.filter((vector) => vector.fired > 0);
   const heard = new Set(fired.flatMap(({ use }) => use.split(' ')));
-  const uses = Array.from({ length: card.device.lanes }, (_, pair) => [`input.${pair}`, `output.${pair}`]).flat();
+  const uses = Array.from({ length: queuePairsInUse }, (_, pair) => [`input.${pair}`, `output.${pair}`]).flat();
   return uses.filter((use) => !heard.has(use));
 }
 
-function featureTable({ card }: Station): string {
-  const { device, function: pciFunction } = card;
-  const accepted = new Set(featureNames(pciFunction.negotiation.features, device.featureTable));
-  const offered = new Set(featureNames(pciFunction.negotiation.offered, device.featureTable));
-  const rows = device.featureTable
-    .filter(({ name }) => offered.has(name))
-    .map(({ name, bit }) => [String(bit), name, accepted.has(name) ? 'yes' : 'no', featureMeanings[name]]);
+function featureTable({ offered, accepted }: StationReport): string {
+  const taken = new Set(accepted.map(({ name }) => name));
+  const rows = offered.map(({ bit, name }) => [
+    ...[String(bit), name, taken.has(name) ? 'yes' : 'no'],
+    featureMeanings[name as NetFeatureName],
+  ]);
   const columns = [
     ['bit', 'right'],
     ['offered', 'left'],
@@ -136,8 +137,8 @@ function featureTable({ card }: Station): string {
   return table(columns, rows);
 }
 
-function vectorTable({ card }: Station): string {
-  const rows = card.function.vectorUses().map(({ vector, use }) => [String(vector), use || '(not in use)']);
+function vectorTable({ vectors }: StationReport): string {
+  const rows = vectors.map(({ vector, use }) => [String(vector), use || '(not in use)']);
   const columns = [
     ['vector', 'right'],
     ['interrupts for', 'left'],

@@ -14,6 +14,7 @@ import {
 } from './start.js';
 import { v86Module, v86Version } from './v86.node.js';
 import type { WorkerGuest } from './worker/guest.js';
+import type { WorkerHost } from './worker/host.js';
 import { spawnWorker } from './worker/spawn.node.js';
 
 export interface StartOptions extends CommonStartOptions, OwnFiles {
@@ -43,8 +44,11 @@ export interface StartWorkersOptions extends StartOptions, CommonWorkersOptions 
 /**
  * The same with each guest in a worker of its own, which has its emulator, its cards, and its part of a switch that joins
  * them all: frames cross from worker to worker in shared memory.
+ * @typeParam H what the script's workers are, where it exposes more than `WorkerHost`
  */
-export function startWorkerGuests(options: StartWorkersOptions = {}): Promise<WorkerGuest[]> {
+export function startWorkerGuests<H extends WorkerHost = WorkerHost>(
+  options: StartWorkersOptions = {},
+): Promise<WorkerGuest<H>[]> {
   return startInWorkers(
     options,
     () => source(options),

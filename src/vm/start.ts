@@ -10,6 +10,7 @@ import {
   type RunningGuest,
 } from './guest.js';
 import { WorkerGuest, type GuestWorker, type WorkerGuestOptions } from './worker/guest.js';
+import type { WorkerHost } from './worker/host.js';
 import { LocalMember, mesh, type Member } from './worker/mesh.js';
 
 /** What guests are started with, wherever that is. */
@@ -68,14 +69,14 @@ export function startHere(options: CommonStartOptions, source: () => Promise<Sta
 }
 
 /** Starts guests in workers, and joins the switches of all, see `startWorkerGuests`. */
-export async function startInWorkers(
+export async function startInWorkers<H extends WorkerHost = WorkerHost>(
   options: CommonStartOptions & CommonWorkersOptions,
   source: () => Promise<StartSource>,
   spawn: () => GuestWorker,
-): Promise<WorkerGuest[]> {
+): Promise<WorkerGuest<H>[]> {
   const { first = 1, lanes = 4, deadline, fabric } = options;
   const guests = await startAll(options, source, (guestOptions) =>
-    WorkerGuest.create(spawn(), { ...guestOptions, deadline }),
+    WorkerGuest.create<H>(spawn(), { ...guestOptions, deadline }),
   );
   const members = guests.map((guest, i): [string, Member] => [`guest ${first + i}`, guest.member]);
   if (fabric) members.push(['host', new LocalMember(fabric)]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { guestCommand, mirrorUrl, ranges, wholeNumber, type NumberOption } from '../../src/cli/arguments.js';
+import { GuestNumbers } from '../../src/cli/guestNumbers.js';
 import { bootSettings, type BootOptions } from '../../src/cli/program.js';
 import { UserError } from '../../src/vm/errors.js';
 
@@ -33,17 +34,17 @@ describe('--exec', () => {
     ['echo 7:8', { guest: 1, command: 'echo 7:8' }],
     [':', { guest: 1, command: ':' }],
   ])('%j is %j', (text, command) => {
-    expect(guestCommand(text, 2)).toEqual(command);
+    expect(guestCommand(text, new GuestNumbers(2))).toEqual(command);
   });
 
   it.each(['3:ls', '0:ls', '10:ls', '99999999999999999999:ls'])('%j is for no guest', (text) => {
-    expect(() => guestCommand(text, 2)).toThrow(UserError);
-    expect(() => guestCommand(text, 2)).toThrow(/the guests are 1 to 2/);
-    expect(() => guestCommand(text, 1)).toThrow(/there is only guest 1/);
+    expect(() => guestCommand(text, new GuestNumbers(2))).toThrow(UserError);
+    expect(() => guestCommand(text, new GuestNumbers(2))).toThrow(/the guests are 1 to 2/);
+    expect(() => guestCommand(text, new GuestNumbers(1))).toThrow(/there is only guest 1/);
   });
 
   it.each(['', '  ', '2:', '2: '])('%j has no command', (text) => {
-    expect(() => guestCommand(text, 2)).toThrow(/has no command/);
+    expect(() => guestCommand(text, new GuestNumbers(2))).toThrow(/has no command/);
   });
 });
 
@@ -68,7 +69,16 @@ describe('vmq boot', () => {
     });
     expect(settings).toEqual({
       network: {
-        ...{ guests: 3, queuePairs: 8, backend: 'loopback', mtu: 9000, transitional: true, memoryMiB: 512 },
+        ...{
+          guests: 3,
+          first: 1,
+          workers: false,
+          queuePairs: 8,
+          backend: 'loopback',
+          mtu: 9000,
+          transitional: true,
+          memoryMiB: 512,
+        },
         checkDriver: true,
         ...{ kernel: 'k', initrd: 'i', commandLine: 'quiet' },
         image: { suite: 'bullseye', kernelPackage: undefined, mirror: 'http://m' },
@@ -89,5 +99,29 @@ describe('vmq boot', () => {
 
   it('takes no initial RAM disk without its kernel', () => {
     expect(() => bootSettings({ ...options, initrd: 'i' })).toThrow(/--kernel/);
+  });
+
+  it('has workers where they are asked for, and only with the switch', () => {
+    const onSwitch = { ...options, backend: 'switch' } as const;
+    expect(bootSettings({ ...onSwitch, workers: true }).network.workers).toBe(true);
+    expect(bootSettings({ ...onSwitch, guests: 1 }).network.workers).toBe(false);
+    // What workers run is there when the command is installed, not when it runs from its sources.
+    expect(bootSettings(onSwitch).network.workers).toBe(false);
+    expect(() => bootSettings({ ...options, workers: true })).toThrow('--workers needs the switch');
+  });
+
+  it('counts guests from the first, as far as there are addresses', () => {
+    const last = { ...options, firstGuest: 252, exec: ['a', '254:b'] };
+    expect(bootSettings(last)).toMatchObject({
+      network: { guests: 3, first: 252 },
+      commands: [
+        { guest: 252, command: 'a' },
+        { guest: 254, command: 'b' },
+      ],
+    });
+    expect(() => bootSettings({ ...last, exec: ['1:a'] })).toThrow('is for guest 1, but the guests are 252 to 254');
+    expect(() => bootSettings({ ...options, firstGuest: 253 })).toThrow(
+      '--first-guest 253 leaves addresses for 2 guests, not 3.',
+    );
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { faultList, type FaultReport } from '../../src/cli/faultList.js';
 import { checkGuests, guestFault } from '../../src/cli/faultOption.js';
+import { GuestNumbers } from '../../src/cli/guestNumbers.js';
 import { main } from '../../src/cli/main.js';
 import { faults } from '../../src/lab/faults/index.js';
 import { UserError } from '../../src/vm/errors.js';
@@ -70,8 +71,10 @@ describe('--fault', () => {
 
   it('is for a guest that there is', () => {
     const asked = guestFault('gone@guest=3');
-    expect(() => checkGuests(asked, 3)).not.toThrow();
-    expect(() => checkGuests(asked, 2)).toThrow("--fault 'gone@guest=3' is for guest 3, and there are only 2.");
+    expect(() => checkGuests(asked, new GuestNumbers(3))).not.toThrow();
+    expect(() => checkGuests(asked, new GuestNumbers(2))).toThrow(
+      "--fault 'gone@guest=3' is for guest 3, but the guests are 1 to 2.",
+    );
   });
 
   it('that is wrong ends the command with status 2 before anything is started', async () => {

@@ -9,18 +9,21 @@ import { idleStation } from './stations.js';
 async function secondCard(unplug: () => Promise<void>) {
   const parts = idleStation(3);
   const added: unknown[] = [];
-  Object.assign(parts.station.guest, {
-    addCard: (options: unknown) => {
-      added.push(options);
-      return Promise.resolve({ interfaceName: 'eth1', unplug });
+  Object.assign(parts.station.guest, { run: () => Promise.resolve({ status: 0, output: 'eth1\n' }) });
+  Object.assign(parts.station.cards, {
+    plug: (plan: unknown) => {
+      added.push(plan);
+      return Promise.resolve(5);
     },
+    unplug,
   });
-  return { ...parts, added, second: await SecondCard.plug(parts.station, { mtu: 9000 }) };
+  const { signal } = new AbortController();
+  return { ...parts, added, second: await SecondCard.plug(parts.station, { card: { mtu: 9000 } }, signal) };
 }
 
 it('gives the second card of each guest an address of its own, and the options of the first', async () => {
   const { added, second } = await secondCard(() => Promise.resolve());
-  expect(added).toMatchObject([{ mac: '52:54:00:00:01:03', address: '10.0.1.3/24', mtu: 9000 }]);
+  expect(added).toMatchObject([{ card: { mac: '52:54:00:00:01:03', mtu: 9000 } }]);
   const report = await second.unplug();
   expect(report).toMatchObject({ guest: 3, interfaceName: 'eth1', ip: '10.0.1.3' });
   expect(report.unplugMs).toBeGreaterThanOrEqual(0);

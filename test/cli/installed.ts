@@ -35,7 +35,7 @@ export class InstalledCommand {
     await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
     for (const name of ['node_modules', 'firmware']) await symlink(join(root, name), join(folder, name));
     await build({
-      entryPoints: { vmq: join(root, 'src/cli/vmq.ts') },
+      entryPoints: { vmq: join(root, 'src/cli/vmq.ts'), 'vmq.worker': join(root, 'src/cli/stations/worker.ts') },
       outdir: join(folder, 'dist'),
       ...{ bundle: true, format: 'esm', target: 'es2023', platform: 'neutral', logLevel: 'warning' },
       ...{ packages: 'external', external: ['node:*'] },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { GuestNumbers } from '../../src/cli/guestNumbers.js';
 import { checkLinks, guestLink, linkOf } from '../../src/cli/linkOption.js';
 import { conditioned } from '../../src/cli/links.js';
 import { Switch } from '../../src/fabric/index.js';
@@ -60,9 +61,13 @@ describe('--link', () => {
   it('refuses a second word on the same links, and guests that there are not', () => {
     expect(() => guestLink('2:loss=1%', guestLink('2:delay=1ms'))).toThrow(/guest 2 were given already/);
     expect(() => guestLink('loss=1%', guestLink('delay=1ms'))).toThrow(/all links were given already/);
-    expect(() => checkLinks(guestLink('3:delay=1ms'), 2)).toThrow('--link is for guest 3, but the guests are 1 to 2.');
-    expect(() => checkLinks(guestLink('0:delay=1ms'), 1)).toThrow('--link is for guest 0, but there is only guest 1.');
-    checkLinks(guestLink('2:delay=1ms'), 2);
+    expect(() => checkLinks(guestLink('3:delay=1ms'), new GuestNumbers(2))).toThrow(
+      '--link is for guest 3, but the guests are 1 to 2.',
+    );
+    expect(() => checkLinks(guestLink('0:delay=1ms'), new GuestNumbers(1))).toThrow(
+      '--link is for guest 0, but there is only guest 1.',
+    );
+    checkLinks(guestLink('2:delay=1ms'), new GuestNumbers(2));
   });
 });
 

@@ -85,12 +85,14 @@ describe('tables', () => {
     ).toBe(' n   name\n─────────\n 1   a\n10   bc');
   });
 
-  it('show each pair in use with its interrupts and drops', () => {
+  it('show each pair in use with its interrupts and drops', async () => {
     const { station, driver, wire } = fakeStation();
     wire.deliver(new Uint8Array(5));
-    expect(laneTable([station]).split('\n')).toHaveLength(3);
+    expect(laneTable([await station.report()]).split('\n')).toHaveLength(3);
     driver.setPairs(2);
-    const rows = laneTable([station]).split('\n').slice(2);
+    const rows = laneTable([await station.report()])
+      .split('\n')
+      .slice(2);
     expect(rows).toHaveLength(2);
     expect(rows[0]).toMatch(/1 +0 +0 +0 +0 +0 +0 +0 +0 +1: the frame is shorter than an Ethernet header$/);
     expect(rows[1]).toMatch(/1 +1 +0 +0 +0 +0 +0 +0 +0 +0$/);

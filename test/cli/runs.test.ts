@@ -12,8 +12,8 @@ type Work = (command: string, options: RunOptions) => Promise<Partial<RunResult>
 /** A station whose guest does this, and can show text meanwhile. */
 function stationThat(work: (show: (text: string) => void, ...args: Parameters<Work>) => ReturnType<Work>) {
   const { guest, line } = fakeGuest((command, options) => work((text) => line.show(text), command, options));
-  const { station, port } = fakeStation(2);
-  return new Station(2, guest, station.card, port, station.faults);
+  const { station } = fakeStation(2);
+  return new Station(2, { guest, cards: station.cards }, 2);
 }
 
 function options(problems: string[] = []) {

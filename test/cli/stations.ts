@@ -1,7 +1,7 @@
 import { backends } from '../../src/cli/backends.js';
-import { FaultLog } from '../../src/cli/faults.js';
 import { Station } from '../../src/cli/network.js';
-import { checkDriver, type DriverChecker } from '../../src/lab/checker/index.js';
+import { StationCard } from '../../src/cli/stations/cards.js';
+import type { CardPlan, GuestCards } from '../../src/cli/stations/plan.js';
 import { GuestConsole, type Guest, type RunOptions, type RunResult } from '../../src/vm/index.js';
 import { Signal } from '../../src/virtio/signal.js';
 import { newCard, runningCard, type Card } from '../support/netDriver.js';
@@ -27,8 +27,9 @@ export function fakeGuest(run: (command: string, options: RunOptions) => Promise
 }
 
 /** A station for a card that is connected to nothing but the tests' wire, and a port of a loopback that it does not use. */
-function station(number: number, { card, pci }: Card, checker?: DriverChecker) {
-  const port = backends.loopback().addPort(`guest ${number}`);
+function station(number: number, { card, pci }: Card, plan: Partial<CardPlan> = {}) {
+  const name = `guest ${number}`;
+  const port = backends.loopback().addPort(name);
   const { guest, line, console } = fakeGuest(() => Promise.resolve({}));
   const plugged = {
     device: card,
@@ -37,12 +38,15 @@ function station(number: number, { card, pci }: Card, checker?: DriverChecker) {
     onUnplugged: new Signal<void>(),
     unplug: () => Promise.resolve(),
   };
-  return {
-    station: new Station(number, guest, plugged, port, new FaultLog(), { checker }),
-    port,
-    line,
-    console,
+  const notes: string[] = [];
+  const mac = '52:54:00:12:34:56';
+  const around = new StationCard(plugged, port, { card: { name, mac }, ...plan }, (text) => notes.push(text));
+  const cards: GuestCards = {
+    plug: () => Promise.resolve(plugged.slot),
+    status: () => Promise.resolve(around.status()),
+    unplug: () => Promise.resolve(),
   };
+  return { station: new Station(number, { guest, cards }, plugged.slot), port, line, console, notes };
 }
 
 /** A station whose card has a driver of the tests. */
@@ -54,7 +58,7 @@ export function fakeStation(number = 1) {
 /** A station whose card's driver, of the tests, is watched from its middle on. */
 export function watchedStation(number = 1) {
   const parts = runningCard({ queuePairs: 2 });
-  return { ...parts, ...station(number, parts, checkDriver(parts.pci)) };
+  return { ...parts, ...station(number, parts, { checkDriver: true }) };
 }
 
 /** A station whose card no driver has touched. */

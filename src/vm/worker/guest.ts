@@ -1,11 +1,12 @@
 import * as Comlink from 'comlink';
 
-import { newSleepWord, type SharedPortCounters } from '../../fabric/index.js';
+import { newSleepWord, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
 import { Signal } from '../../virtio/signal.js';
 import type { CardReport } from '../cardReport.js';
 import { bringUp } from '../cards.js';
 import type { SerialLine } from '../console.js';
 import type { MachineOptions } from '../emulator.js';
+import { GuestEnded } from '../failures.js';
 import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../guest.js';
 import type { Machine } from '../machine.js';
 import type { GuestProblem } from '../problems.js';
@@ -25,7 +26,7 @@ export interface WorkerGuestOptions extends BootOptions {
   readonly deadline?: number | undefined;
 }
 
-type HostClass = new (asleep: SharedArrayBuffer, deadline?: number) => WorkerHost;
+type HostClass<H> = new (asleep: SharedArrayBuffer, deadline?: number) => H;
 
 /** A card of a guest in another worker. */
 export interface WorkerCard {
@@ -39,46 +40,60 @@ export interface WorkerCard {
   unplug(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
 
-/** A guest in a worker of its own. */
-export class WorkerGuest extends RunningGuest {
+/** A guest in a worker of its own. @typeParam H what its worker is, where it runs a script of one's own */
+export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest {
   /** Its worker, for who joins it with others. */
   readonly member: Member;
-  private readonly host: Comlink.Remote<WorkerHost>;
+  private readonly host: Comlink.Remote<H>;
+  private readonly failed: Promise<never>;
 
   private constructor(
     booted: Booted,
     onProblem: Signal<GuestProblem>,
-    host: Comlink.Remote<WorkerHost>,
-    member: Member,
+    host: Comlink.Remote<H>,
+    failed: Promise<never>,
+    asleep: SleepWord,
   ) {
     super(booted, onProblem);
     this.host = host;
-    this.member = member;
-    void member.failed.then((error) => this.console.close(`The guest's worker failed: ${String(error)}`));
+    this.failed = failed;
+    this.member = {
+      asleep,
+      addLink: (name, end) =>
+        this.ask((there) => there.addLink(name, Comlink.transfer(end, [end.bell as MessagePort]))),
+      removeLink: (name) => this.ask((there) => there.removeLink(name)),
+      failed: failed.catch((error: unknown) => error),
+    };
+    failed.catch((error: unknown) => this.console.close((error as GuestEnded).message));
   }
 
   /**
    * Boots a guest in a worker, or takes it from a snapshot; see `Guest.create`. The worker ends with the guest.
    */
-  static async create(worker: GuestWorker, options: WorkerGuestOptions): Promise<WorkerGuest> {
+  static async create<H extends WorkerHost = WorkerHost>(
+    worker: GuestWorker,
+    options: WorkerGuestOptions,
+  ): Promise<WorkerGuest<H>> {
     const asleep = newSleepWord();
-    const Host = Comlink.wrap<HostClass>(worker.endpoint);
-    const failed = worker.failed.then((error) => Promise.reject(error));
+    const Host = Comlink.wrap<HostClass<WorkerHost>>(worker.endpoint);
+    const failed = worker.failed.then((error) =>
+      Promise.reject(new GuestEnded(`The guest's worker failed: ${String(error)}`)),
+    );
     try {
       const host = await Promise.race([new Host(asleep, options.deadline), failed]);
       const onProblem = new Signal<GuestProblem>();
       const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine, onProblem));
-      const member: Member = {
-        asleep,
-        addLink: (name, end) => host.addLink(name, Comlink.transfer(end, [end.bell as MessagePort])),
-        removeLink: (name) => host.removeLink(name),
-        failed: worker.failed,
-      };
-      return new WorkerGuest(await Promise.race([booting, failed]), onProblem, host, member);
+      const booted = await Promise.race([booting, failed]);
+      return new WorkerGuest(booted, onProblem, host as Comlink.Remote<H>, failed, asleep);
     } catch (error) {
       worker.terminate();
       throw error;
     }
+  }
+
+  /** Asks the worker for something. @throws GuestEnded when it fails meanwhile, or did before */
+  async ask<T>(question: (host: Comlink.Remote<H>) => Promise<T>): Promise<T> {
+    return Promise.race([question(this.host), this.failed]);
   }
 
   /**
@@ -87,23 +102,22 @@ export class WorkerGuest extends RunningGuest {
    */
   async addCard(options: WorkerCardOptions & { readonly address?: string } = {}): Promise<WorkerCard> {
     const { address, ...cardOptions } = options;
-    const { host } = this;
     const up = bringUp(this, address);
-    const slot = await host.plug(cardOptions);
+    const slot = await this.ask((host) => host.plug(cardOptions));
     const interfaceName = await up(slot);
     return {
       slot,
       interfaceName,
       address,
-      report: () => host.report(slot),
-      setLink: (isUp) => host.setLink(slot, isUp),
-      unplug: ({ timeoutMs } = {}) => host.unplug(slot, timeoutMs),
+      report: () => this.ask((host) => host.report(slot)),
+      setLink: (isUp) => this.ask((host) => host.setLink(slot, isUp)),
+      unplug: ({ timeoutMs } = {}) => this.ask((host) => host.unplug(slot, timeoutMs)),
     };
   }
 
   /** What passed the links to the other workers. */
   links(): Promise<({ name: string } & SharedPortCounters)[]> {
-    return this.host.links();
+    return this.ask((host) => host.links());
   }
 }
 

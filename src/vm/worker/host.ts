@@ -21,8 +21,8 @@ export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {
   private readonly cards = new Map<number, VirtioNetCard>();
-  private readonly fabric: Switch;
-  private readonly node: MeshNode;
+  protected readonly fabric: Switch;
+  protected readonly node: MeshNode;
   private emulator: V86 | undefined;
   private machine: Machine | undefined;
   private onProblem: ReportProblem = () => undefined;
@@ -83,9 +83,8 @@ export class WorkerHost {
 
   /** Plugs a card in, connected to the switch. Answers its slot. */
   plug(options: WorkerCardOptions): number {
-    if (!this.emulator) throw new Error('The machine is not made yet.');
     const port = this.fabric.addPort(options.name ?? 'card');
-    const card = attachVirtioNet(this.emulator, { ...options, port });
+    const card = attachVirtioNet(this.madeEmulator, { ...options, port });
     watchCard(card, this.onProblem);
     this.cards.set(card.slot, card);
     return card.slot;
@@ -106,6 +105,11 @@ export class WorkerHost {
 
   links(): ({ name: string } & SharedPortCounters)[] {
     return this.node.links();
+  }
+
+  protected get madeEmulator(): V86 {
+    if (!this.emulator) throw new Error('The machine is not made yet.');
+    return this.emulator;
   }
 
   private get made(): Machine {

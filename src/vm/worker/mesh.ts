@@ -4,10 +4,12 @@ import {
   newSleepWord,
   SharedNode,
   sharedLink,
+  type FabricPortCounters,
   type LinkEnd,
   type SharedPortCounters,
   type SleepWord,
   type Switch,
+  type SwitchPort,
 } from '../../fabric/index.js';
 
 /** A thread of the mesh as whoever joins them sees it. */
@@ -28,6 +30,7 @@ const group = 'mesh';
 export class MeshNode {
   readonly shared: SharedNode;
   private readonly fabric: Switch;
+  private readonly uplinks: SwitchPort[] = [];
 
   constructor(asleep: SleepWord, fabric: Switch) {
     this.shared = new SharedNode(asleep);
@@ -35,7 +38,9 @@ export class MeshNode {
   }
 
   addLink(name: string, end: LinkEnd): void {
-    connect(this.shared.addPort(name, end), this.fabric.addPort(name, { group }));
+    const uplink = this.fabric.addPort(name, { group });
+    this.uplinks.push(uplink);
+    connect(this.shared.addPort(name, end), uplink);
   }
 
   removeLink(name: string): void {
@@ -45,6 +50,11 @@ export class MeshNode {
   /** What passed the links. */
   links(): ({ name: string } & SharedPortCounters)[] {
     return this.shared.ports.map(({ name, counters }) => ({ name, ...counters }));
+  }
+
+  /** The ports of the switch that the links are connected to, those too that have ended: what was lost on its way out. */
+  uplinkCounters(): FabricPortCounters[] {
+    return this.uplinks.map((port) => port.counters());
   }
 }
 

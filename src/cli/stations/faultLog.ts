@@ -1,4 +1,4 @@
-import type { FaultEvent } from '../pci/index.js';
+import type { FaultEvent } from '../../pci/index.js';
 
 /** A rule that a card's driver broke, once or more often. */
 export interface FaultEntry {

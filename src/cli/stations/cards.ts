@@ -1,0 +1,102 @@
+import type { V86 } from 'v86';
+
+import type { FabricPortCounters } from '../../fabric/index.js';
+import { attachVirtioNet, systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
+import { checkDriver, type DriverChecker } from '../../lab/checker/index.js';
+import { injectFaults, type FaultInjection } from '../../lab/faults/index.js';
+import type { LaneCounters } from '../../net/index.js';
+import { cardUse } from '../../vm/index.js';
+import type { Backend, BackendPort } from '../backends.js';
+import { allDropped } from '../losses.js';
+import { negotiated } from '../negotiated.js';
+import { FaultLog } from './faultLog.js';
+import type { CardEvents, CardPlan, CardStatus } from './plan.js';
+
+/** A card that was just plugged in, with what is around it: in the thread in which its guest runs. */
+export class StationCard {
+  readonly card: VirtioNetCard;
+  private readonly port: BackendPort;
+  private readonly faults = new FaultLog();
+  private readonly injection: FaultInjection | undefined;
+  private readonly checker: DriverChecker | undefined;
+
+  /** @param note told of each rule that the driver breaks for the first time */
+  constructor(card: VirtioNetCard, port: BackendPort, plan: CardPlan, note: (text: string) => void) {
+    this.card = card;
+    this.port = port;
+    const { faults = [], checkDriver: watched = false } = plan;
+    if (faults.length > 0) this.injection = injectFaults(card, faults, systemClock);
+    // Behind the faults, so that it sees what the driver sees.
+    if (watched) this.checker = checkDriver(card.function);
+    card.function.onFault.on((event) => {
+      if (!this.faults.add(event)) return;
+      const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
+      note(`The driver of ${plan.card.name} broke a rule: ${event.fault.message}.${consequence}`);
+    });
+  }
+
+  /** @param besides what else of the fabric lost frames that this card sent */
+  status(besides: readonly FabricPortCounters[] = []): CardStatus {
+    const { card, port } = this;
+    return {
+      mac: card.device.mac,
+      ...cardUse(card),
+      ...negotiated(card),
+      lanes: withLosses(card.device.counters, [port.counters(), ...besides]),
+      faults: this.faults.entries,
+      injected: this.injection?.counts ?? [],
+      driver: this.checker?.report(),
+    };
+  }
+}
+
+/** The counters of a card, with the frames that the fabric dropped among those dropped. */
+function withLosses(lanes: readonly LaneCounters[], fabric: readonly FabricPortCounters[]): LaneCounters[] {
+  return lanes.map((lane, pair) => ({
+    ...lane,
+    dropped: allDropped([lane, ...fabric.map((port) => port.lanes.at(pair))]),
+  }));
+}
+
+/** The cards of a guest, in the thread in which it runs. */
+export class StationCards {
+  private readonly emulator: V86;
+  private readonly backend: Backend;
+  private readonly events: CardEvents;
+  private readonly bySlot = new Map<number, StationCard>();
+
+  constructor(emulator: V86, backend: Backend, events: CardEvents) {
+    this.emulator = emulator;
+    this.backend = backend;
+    this.events = events;
+  }
+
+  /** Plugs a card in, connected to the fabric. Answers its slot. */
+  plug(plan: CardPlan): number {
+    const { name, mac } = plan.card;
+    const port = this.backend.addPort(name, { mac, conditions: plan.conditions });
+    const card = attachVirtioNet(this.emulator, { ...plan.card, port });
+    const { device, slot } = card;
+    if (this.bySlot.size === 0) {
+      const tell = (): void => this.events.pairs(device.lanes);
+      device.onQueuePairs.on(tell);
+      tell();
+    }
+    this.bySlot.set(slot, new StationCard(card, port, plan, (text) => this.events.note(text)));
+    return slot;
+  }
+
+  status(slot: number, besides?: readonly FabricPortCounters[]): CardStatus {
+    return this.at(slot).status(besides);
+  }
+
+  unplug(slot: number): Promise<void> {
+    return this.at(slot).card.unplug();
+  }
+
+  private at(slot: number): StationCard {
+    const card = this.bySlot.get(slot);
+    if (!card) throw new Error(`There is no card in slot ${slot}.`);
+    return card;
+  }
+}
