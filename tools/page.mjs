@@ -9,6 +9,7 @@ export function buildPage(options) {
   return build({
     entryPoints: {
       page: 'src/web/page.ts',
+      'clock.worker': 'src/web/clockWorker.ts',
       'vm.worker.web': 'src/vm/worker/main.web.ts',
       index: 'src/web/index.html',
       style: 'src/web/style.css',

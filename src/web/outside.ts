@@ -8,8 +8,8 @@ import {
   type WireEvent,
 } from '../fabric/index.js';
 import { openRelay } from '../fabric/index.web.js';
-import { systemClock } from '../hosts/v86/index.js';
 import { UserError } from '../vm/index.js';
+import type { Clock } from '../virtio/clock.js';
 
 /** A network that the page joined. */
 export interface Joined {
@@ -24,15 +24,15 @@ export interface Joined {
 /** Pages pass each other nothing from one of these networks to another: that would be a loop where two are on both. */
 const group = 'outside';
 
-const clock = systemClock;
-
 /** What else the page is joined with. */
 export class Outside {
   private readonly fabric: Switch;
+  private readonly clock: Clock;
   private readonly all = new Map<string, Joined>();
 
-  constructor(fabric: Switch) {
+  constructor(fabric: Switch, clock: Clock) {
     this.fabric = fabric;
+    this.clock = clock;
   }
 
   get joined(): readonly Joined[] {
@@ -47,7 +47,7 @@ export class Outside {
     if (!/^\d{1,9}$/.test(number)) throw new UserError(`A network of pages has a whole number; '${number}' is none.`);
     const name = inBrowserChannel(Number(number));
     this.add(name, () => {
-      const port = new BroadcastPort(new BroadcastChannel(name), { clock, name });
+      const port = new BroadcastPort(new BroadcastChannel(name), { clock: this.clock, name });
       return { port, state: () => 'joined' };
     });
   }
@@ -56,7 +56,7 @@ export class Outside {
   joinRelay(url: string): void {
     if (!/^wss?:\/\//.test(url)) throw new UserError(`A relay has a URL like wss://relay.example/; '${url}' is none.`);
     this.add(url, () => {
-      const port = relay(url);
+      const port = relay(url, this.clock);
       let state = 'connecting';
       port.onEvent.on((event) => (state = stateText(event)));
       return { port, state: () => state };
@@ -83,7 +83,7 @@ export class Outside {
   }
 }
 
-function relay(url: string): RelayClient {
+function relay(url: string, clock: Clock): RelayClient {
   try {
     return openRelay(url, { clock });
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Switch } from '../fabric/index.js';
-import { systemClock } from '../hosts/v86/index.js';
 import type { RunOptions, RunResult } from '../vm/index.js';
+import { pageClock } from './clock.js';
 import { within } from './elements.js';
 import { GuestView } from './guestView.js';
 import { address, noWorkers, patience, startNetwork, type PageNetwork } from './network.js';
@@ -100,8 +100,9 @@ function choose(chosen: number): void {
 async function open(): Promise<PageNetwork> {
   fillForm();
   const settings = readSettings(query);
-  const fabric = new Switch({ clock: systemClock, deadline: patience });
-  const outside = new Outside(fabric);
+  const clock = pageClock();
+  const fabric = new Switch({ clock, deadline: patience });
+  const outside = new Outside(fabric, clock);
   for (const number of settings.broadcast) outside.joinPages(number);
   for (const url of settings.relay) outside.joinRelay(url);
   new OutsideView(within(document, '#outside', HTMLElement), outside, (error) => problem(messageOf(error)));

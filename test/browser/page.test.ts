@@ -237,26 +237,33 @@ describe('pages that are joined', () => {
     expect((await run(far, 'ping -c 1 -W 1 10.0.0.1')).status).not.toBe(0);
   });
 
-  it('reach each other by a WebSocket relay, and show how it stands', async () => {
+  it('reach each other by a WebSocket relay, show how it stands, and find it again', async () => {
     const fabric = new Switch({ clock: systemClock });
-    const relay = await RelayServer.listen({ host: '127.0.0.1', port: 0 }, fabric, { clock: systemClock });
+    const listen = (port: number): Promise<RelayServer> =>
+      RelayServer.listen({ host: '127.0.0.1', port }, fabric, { clock: systemClock });
+    const relay = await listen(0);
+    const { url } = relay;
     try {
       for (const page of [near, far]) {
-        await page.getByLabel('WebSocket relay').fill(relay.url);
+        await page.getByLabel('WebSocket relay').fill(url);
         await page.locator('form.relay button').click();
-        await row(page, relay.url).getByText('connected', { exact: true }).waitFor();
+        await row(page, url).getByText('connected', { exact: true }).waitFor();
       }
       expect(await pingsAnswered(far, 1)).toContain('3 packets received');
-      const [first, second] = relay.counters().ports;
-      for (const counters of [first, second]) {
+      const { ports } = relay.counters();
+      expect(ports).toHaveLength(2);
+      for (const counters of ports) {
         expect(counters).toMatchObject({ connected: true, dropped: {} });
         expect(counters.inFrames).toBeGreaterThanOrEqual(3);
       }
     } finally {
       await relay.close();
-      fabric.close();
     }
-    await row(near, relay.url).getByText('not connected: the WebSocket was closed').waitFor();
+    await row(near, url).getByText('not connected: the WebSocket was closed').waitFor();
+    const again = await listen(Number(new URL(url).port));
+    await row(near, url).getByText('connected', { exact: true }).waitFor();
+    await again.close();
+    fabric.close();
   });
 
   it('say what can not be joined', async () => {
