@@ -127,10 +127,10 @@ export class Switch {
     if (!from.peer) return lane.drop(frame, 'unconnected');
     if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
     if (frame.length > this.limits.backlogBytes) return lane.drop(frame, 'tooLong');
-    const head = frame.head();
+    const { bytes, start } = frame.head();
     const now = this.clock.now();
-    this.table.learn(head, sourceAddress, from, now);
-    const to = this.table.find(head, destinationAddress, now);
+    this.table.learn(bytes, start + sourceAddress, from, now);
+    const to = this.table.find(bytes, start + destinationAddress, now);
     if (!to) return this.flood(frame, from, lane);
     if (!from.isBeside(to)) return to.offer(frame, from);
     lane.countFiltered();

@@ -159,7 +159,8 @@ export class VxlanPort extends OuterPort implements Port, DatagramReceiver {
       this.all.at(0).drop(frame, wrong);
       return;
     }
-    this.table?.learn(frame.head(), sourceAddress, this.endAt(address), this.clock.now());
+    const { bytes: head, start } = frame.head();
+    this.table?.learn(head, start + sourceAddress, this.endAt(address), this.clock.now());
     this.all.at(this.peer?.steer(frame) ?? 0).offerCopy(frame);
   }
 
@@ -204,7 +205,8 @@ export class VxlanPort extends OuterPort implements Port, DatagramReceiver {
     if (this.closed) return lane.drop(frame, 'unconnected');
     if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
     if (frame.length > this.mtu + ethernetHeaderBytes) return lane.drop(frame, 'tooLong');
-    const to = this.table?.find(frame.head(), destinationAddress, this.clock.now()) ?? this.peers;
+    const head = frame.head();
+    const to = this.table?.find(head.bytes, head.start + destinationAddress, this.clock.now()) ?? this.peers;
     if (to.length === 0) {
       lane.countFiltered();
       return Sent.dropped;

@@ -1,7 +1,7 @@
 import { hasFeature, type Features } from '../virtio/features.js';
 import { VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_MAC } from './features.js';
 import { countFiltered, type FilterReason, type LaneCounters } from './link/counters.js';
-import { ethernetHeaderBytes, type Frame } from './link/frame.js';
+import { ethernetHeaderBytes, type Frame, type Head } from './link/frame.js';
 import { isGroup, macKey, AddressTable, type AddressTableState } from './addressTable.js';
 
 /** How frames are received, whatever the tables say: a mode for each VIRTIO_NET_CTRL_RX command. */
@@ -126,18 +126,18 @@ export class ReceiveFilter {
     for (const id of state.vlans) this.vlans.add(id);
   }
 
-  private rejects(head: Uint8Array): FilterReason | undefined {
+  private rejects(head: Head): FilterReason | undefined {
     // Promiscuous mode is for all incoming packets, those of other VLANs too.
     if (this.filtersAddresses && this.modes.promiscuous) return undefined;
     if (this.filtersVlans && !this.wantsVlan(head)) return 'vlan';
     return this.filtersAddresses ? this.rejectsAddress(head) : undefined;
   }
 
-  private rejectsAddress(head: Uint8Array): FilterReason | undefined {
+  private rejectsAddress({ bytes, start }: Head): FilterReason | undefined {
     const { modes } = this;
-    const address = macKey(head, 0);
+    const address = macKey(bytes, start);
     if (address === broadcast) return modes.noBroadcast ? 'broadcast' : undefined;
-    if (isGroup(head, 0)) {
+    if (isGroup(bytes, start)) {
       if (modes.noMulticast) return 'multicast';
       return modes.allMulticast || this.multicast.has(address) ? undefined : 'multicast';
     }
@@ -150,8 +150,9 @@ export class ReceiveFilter {
     return address === macKey(this.mac, 0) || !(this.givesAddress || this.addressSet);
   }
 
-  private wantsVlan(head: Uint8Array): boolean {
-    if (head.length < typeAt + 4 || head[typeAt] !== vlanType[0] || head[typeAt + 1] !== vlanType[1]) return true;
-    return this.vlans.has(((head[typeAt + 2] << 8) | head[typeAt + 3]) & (vlanIds - 1));
+  private wantsVlan({ bytes, start, end }: Head): boolean {
+    const at = start + typeAt;
+    if (end < at + 4 || bytes[at] !== vlanType[0] || bytes[at + 1] !== vlanType[1]) return true;
+    return this.vlans.has(((bytes[at + 2] << 8) | bytes[at + 3]) & (vlanIds - 1));
   }
 }

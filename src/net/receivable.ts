@@ -7,21 +7,28 @@ import { wirePayload } from './link/transport.js';
 
 /**
  * Why a guest can't have a frame, whatever buffers it has.
- * @param features what its driver negotiated, undefined while that is not ready
+ * @param ready whether its driver is
  * @param offloads what the driver takes as it is
+ * @param mtu the most that it takes behind an Ethernet header, in bytes (`receivableMtu`)
  */
 export function unreceivable(
   frame: Frame,
-  features: Features | undefined,
+  ready: boolean,
   linkUp: boolean,
   offloads: number,
   mtu: number,
 ): DropReason | undefined {
-  if (features === undefined) return 'notReady';
+  if (!ready) return 'notReady';
   if (!linkUp) return 'linkDown';
   if (frame.length < ethernetHeaderBytes) return 'runt';
   if (neededOffloads(frame) & ~offloads) return 'offload';
-  return hasFeature(features, VIRTIO_NET_F_MTU) && wirePayload(frame) > mtu ? 'tooLong' : undefined;
+  // Most frames are short enough with all their headers.
+  return frame.length > mtu && wirePayload(frame) > mtu ? 'tooLong' : undefined;
+}
+
+/** The MTU that counts for a guest: that which its driver was told, or none (virtio 5.1.4.1). */
+export function receivableMtu(features: Features, mtu: number): number {
+  return hasFeature(features, VIRTIO_NET_F_MTU) ? mtu : Infinity;
 }
 
 /** A queue that was reset may be enabled again, and frames wait; in multiqueue mode they must not (5.1.6.5.6.2). */

@@ -23,7 +23,9 @@ export class ReceiveLane {
   private readonly counters: LaneCounters;
   private readonly header: PacketHeader;
   private readonly statistics: ReceiveStatistics;
+  /** The first `taken` of them are the buffers for a frame. */
   private readonly chains: DescriptorChain[] = [];
+  private taken = 0;
 
   /** @param mergeable VIRTIO_NET_F_MRG_RXBUF was negotiated */
   constructor(
@@ -50,16 +52,17 @@ export class ReceiveLane {
     if (this.starved) return Sent.full;
     const room = this.takeBuffers(frame);
     if (room !== Sent.taken) return room;
-    const { chains, counters } = this;
-    this.header.write(frame, chains.length);
+    const { chains, counters, memory, queue } = this;
+    this.header.write(frame, this.taken);
+    let header = this.header.bytes;
     let sent = 0;
-    chains.forEach((chain, index) => {
-      const header = index === 0 ? this.header.bytes : noHeader;
-      const written = fillChain(chain, this.memory, header, frame, sent);
+    for (let i = 0; i < this.taken; i++) {
+      const chain = chains[i];
+      const written = fillChain(chain, memory, header, frame, sent);
       sent += written - header.length;
-      this.queue.complete(chain, written);
-    });
-    chains.length = 0;
+      header = noHeader;
+      queue.complete(chain, written);
+    }
     this.fresh++;
     this.statistics.passed(frame);
     counters.rxFrames++;
@@ -88,6 +91,7 @@ export class ReceiveLane {
   private takeBuffers(frame: Frame): Sent {
     const bytes = this.header.bytes.length + frame.length;
     let room = 0;
+    this.taken = 0;
     while (room < bytes) {
       const chain = this.queue.next();
       if (!chain) {
@@ -96,10 +100,10 @@ export class ReceiveLane {
         this.starved = true;
         return this.giveUp(Sent.full);
       }
-      this.chains.push(chain);
+      this.chains[this.taken++] = chain;
       this.check(chain);
       room += chain.writableLength;
-      const fits = this.mergeable && this.chains.length < this.queue.size;
+      const fits = this.mergeable && this.taken < this.queue.size;
       if (room < bytes && !fits) {
         countDrop(this.counters, 'noBufferFits', frame);
         this.statistics.overrun();
@@ -110,7 +114,7 @@ export class ReceiveLane {
   }
 
   private giveUp(answer: Sent): Sent {
-    for (let chain = this.chains.pop(); chain; chain = this.chains.pop()) this.queue.rewind(chain);
+    while (this.taken > 0) this.queue.rewind(this.chains[--this.taken]);
     return answer;
   }
 

@@ -21,7 +21,8 @@ export class Reception {
   /** Puts a frame into buffers of a pair. @throws DriverFault */
   receive(frame: Frame, pair: number, lane: ReceiveLane): Sent {
     const answer = lane.receive(frame);
-    if (answer === Sent.taken && !this.received.includes(pair)) this.received.push(pair);
+    // The first of a burst on that pair: those behind it are shown with it.
+    if (answer === Sent.taken && lane.fresh === 1) this.received.push(pair);
     if (answer === Sent.full) this.starved(pair);
     return answer;
   }

@@ -72,7 +72,8 @@ export class TestCard implements Port {
   }
 
   steer(frame: Frame): number {
-    return frame.head()[14] % this.lanes;
+    const { bytes, start } = frame.head();
+    return bytes[start + 14] % this.lanes;
   }
 
   send(frame: Frame, lane: number): Sent {

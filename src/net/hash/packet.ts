@@ -56,22 +56,25 @@ export class Packet {
   payload = 0;
   /** The bytes ended before the headers did. */
   cut = false;
+  /** Where the bytes ended. */
+  end = 0;
 
-  /** Looks at the Ethernet frame at `at`. Answers whether it carries an IP packet. */
-  parseFrame(bytes: Uint8Array, at: number): boolean {
-    const type = typeOffset(bytes, at);
-    return this.parse(bytes, read16(bytes, type), type + 2);
+  /** Looks at the Ethernet frame from `at` up to `end`. Answers whether it carries an IP packet. */
+  parseFrame(bytes: Uint8Array, at: number, end: number): boolean {
+    const type = typeOffset(bytes, at, end);
+    return this.parse(bytes, type + 2 <= end ? read16(bytes, type) : 0, type + 2, end);
   }
 
-  /** Looks at the packet at `at`. Answers whether `type`, an EtherType, is that of IP, and the packet is one. */
-  parse(bytes: Uint8Array, type: number, at: number): boolean {
+  /** Looks at the packet from `at` up to `end`. Answers whether `type`, an EtherType, is that of IP, and the packet is one. */
+  parse(bytes: Uint8Array, type: number, at: number, end: number): boolean {
+    this.end = end;
     this.extended = false;
     this.fragment = false;
     this.upper = upper.other;
     this.cut = false;
     if (type === etherType.ipv4) return this.parseIpv4(bytes, at);
     if (type === etherType.ipv6) return this.parseIpv6(bytes, at);
-    this.cut = at > bytes.length;
+    this.cut = at > end;
     return false;
   }
 
@@ -80,19 +83,19 @@ export class Packet {
   }
 
   private parseIpv4(bytes: Uint8Array, at: number): boolean {
-    if (this.isCut(bytes, at + ipv4Bytes)) return false;
+    if (this.isCut(at + ipv4Bytes)) return false;
     const headerBytes = 4 * (bytes[at] & 15);
     if (bytes[at] >>> 4 !== 4 || headerBytes < ipv4Bytes) return false;
     this.setAddresses(4, at + 12);
     // More fragments, or not the first.
     this.fragment = (read16(bytes, at + 6) & 0x3fff) !== 0;
     this.protocol = bytes[at + 9];
-    this.setPayload(bytes, at + headerBytes);
+    this.setPayload(at + headerBytes);
     return true;
   }
 
   private parseIpv6(bytes: Uint8Array, at: number): boolean {
-    if (this.isCut(bytes, at + ipv6Bytes)) return false;
+    if (this.isCut(at + ipv6Bytes)) return false;
     if (bytes[at] >>> 4 !== 6) return false;
     this.setAddresses(6, at + 8);
     let next = bytes[at + 6];
@@ -101,9 +104,9 @@ export class Packet {
       const lengthOf = extensionLength.get(next);
       if (!lengthOf || this.fragment) break;
       this.extended = true;
-      if (this.isCut(bytes, start + 8)) return true;
+      if (this.isCut(start + 8)) return true;
       const end = start + lengthOf(bytes[start + 1]);
-      if (this.isCut(bytes, end)) return true;
+      if (this.isCut(end)) return true;
       if (next === extension.fragment) this.fragment = (read16(bytes, start + 2) & 0xfff9) !== 0;
       else if (next === extension.routing) this.parseRouting(bytes, start, end);
       else if (next === extension.destination) this.parseOptions(bytes, start + 2, end);
@@ -111,7 +114,7 @@ export class Packet {
       start = end;
     }
     this.protocol = next;
-    this.setPayload(bytes, start);
+    this.setPayload(start);
     return true;
   }
 
@@ -141,14 +144,14 @@ export class Packet {
     this.homeDestination = this.destination;
   }
 
-  private setPayload(bytes: Uint8Array, at: number): void {
+  private setPayload(at: number): void {
     this.payload = at;
     const header = this.fragment ? undefined : upperHeaders.get(this.protocol);
-    if (header && !this.isCut(bytes, at + header.bytes)) this.upper = header.kind;
+    if (header && !this.isCut(at + header.bytes)) this.upper = header.kind;
   }
 
-  private isCut(bytes: Uint8Array, end: number): boolean {
-    if (end > bytes.length) this.cut = true;
+  private isCut(end: number): boolean {
+    if (end > this.end) this.cut = true;
     return this.cut;
   }
 }

@@ -1,4 +1,4 @@
-import type { Frame } from '../link/frame.js';
+import type { Frame, Head } from '../link/frame.js';
 import { Packet } from './packet.js';
 import { longestKey, Toeplitz } from './toeplitz.js';
 import { Tunnel } from './tunnel.js';
@@ -33,7 +33,7 @@ export class ReceiveHash {
   private readonly inner = new Packet();
   private readonly tunnel = new Tunnel();
   /** Made when a frame's headers first lie deeper than its head. */
-  private deep: Uint8Array | undefined;
+  private deep: Head | undefined;
 
   constructor() {
     this.reset();
@@ -74,7 +74,7 @@ export class ReceiveHash {
     frame.hashReport = noReport;
     if (settings.types === 0) return;
     const head = frame.head();
-    if (!this.hash(frame, head) && frame.length > head.length) this.hash(frame, this.copyDeep(frame));
+    if (!this.hash(frame, head) && frame.length > head.end - head.start) this.hash(frame, this.copyDeep(frame));
   }
 
   save(): ReceiveHashState {
@@ -87,12 +87,12 @@ export class ReceiveHash {
     this.settings = { ...state, key, toeplitz: new Toeplitz(key) };
   }
 
-  /** Hashes the frame, of which `bytes` is the start. Answers whether its headers end within them. */
-  private hash(frame: Frame, bytes: Uint8Array): boolean {
+  /** Hashes the frame that starts there. Answers whether its headers end there too. */
+  private hash(frame: Frame, { bytes, start, end }: Head): boolean {
     const { outer, inner, tunnel } = this;
     const { types, tunnelTypes } = this.settings;
     let packet = outer;
-    let isIp = outer.parseFrame(bytes, 0);
+    let isIp = outer.parseFrame(bytes, start, end);
     let cut = outer.cut;
     if (isIp && tunnelTypes !== 0) {
       tunnel.find(bytes, outer);
@@ -121,11 +121,11 @@ export class ReceiveHash {
     return sum ^ toeplitz.part(2 * addressBytes, bytes, packet.payload, portsBytes);
   }
 
-  private copyDeep(frame: Frame): Uint8Array {
-    this.deep ??= new Uint8Array(deepest);
-    const length = Math.min(frame.length, deepest);
-    frame.copy(0, length, this.deep, 0);
-    return this.deep.subarray(0, length);
+  private copyDeep(frame: Frame): Head {
+    const deep = (this.deep ??= { bytes: new Uint8Array(deepest), start: 0, end: 0 });
+    deep.end = Math.min(frame.length, deepest);
+    frame.copy(0, deep.end, deep.bytes, 0);
+    return deep;
   }
 }
 

@@ -26,11 +26,14 @@ export class Tunnel {
   cut = false;
   private protocol = 0;
   private at = 0;
+  /** Where the bytes ended. */
+  private end = 0;
 
   /** Looks at what `outer`, a packet in `bytes`, carries. */
   find(bytes: Uint8Array, outer: Packet): void {
     this.types = 0;
     this.cut = false;
+    this.end = outer.end;
     if (outer.fragment) return;
     const at = outer.payload;
     if (outer.upper === upper.udp) this.findInUdp(bytes, read16(bytes, at + 2), at + udpBytes);
@@ -40,7 +43,8 @@ export class Tunnel {
 
   /** Fills `inner` in. Answers whether there is an IP packet inside. */
   parse(bytes: Uint8Array, inner: Packet): boolean {
-    return this.protocol === bridged ? inner.parseFrame(bytes, this.at) : inner.parse(bytes, this.protocol, this.at);
+    const { protocol, at, end } = this;
+    return protocol === bridged ? inner.parseFrame(bytes, at, end) : inner.parse(bytes, protocol, at, end);
   }
 
   private findInUdp(bytes: Uint8Array, destinationPort: number, at: number): void {
@@ -51,19 +55,19 @@ export class Tunnel {
   }
 
   private findVxlan(bytes: Uint8Array, at: number): void {
-    if (this.isCut(bytes, at + vxlanBytes) || (bytes[at] & vxlanFlag.instance) === 0) return;
+    if (this.isCut(at + vxlanBytes) || (bytes[at] & vxlanFlag.instance) === 0) return;
     this.set(tunnelType.vxlan, bridged, at + vxlanBytes);
   }
 
   private findVxlanGpe(bytes: Uint8Array, at: number): void {
-    if (this.isCut(bytes, at + vxlanBytes) || (bytes[at] & vxlanFlag.instance) === 0) return;
+    if (this.isCut(at + vxlanBytes) || (bytes[at] & vxlanFlag.instance) === 0) return;
     const protocol = (bytes[at] & vxlanFlag.nextProtocol) === 0 ? bridged : gpeProtocols[bytes[at + 3]];
     this.set(tunnelType.vxlanGpe, protocol ?? 0, at + vxlanBytes);
   }
 
   /** RFC 8926 3.4: version and length of the options, in words, lead the header. */
   private findGeneve(bytes: Uint8Array, at: number): void {
-    if (this.isCut(bytes, at + geneveBytes) || bytes[at] >>> 6 !== 0) return;
+    if (this.isCut(at + geneveBytes) || bytes[at] >>> 6 !== 0) return;
     this.set(tunnelType.geneve, read16(bytes, at + 2), at + geneveBytes + 4 * (bytes[at] & 0x3f));
   }
 
@@ -79,7 +83,7 @@ export class Tunnel {
 
   /** Takes protocol and place from a GRE header. Answers whether there is one. */
   private setGre(bytes: Uint8Array, at: number): boolean {
-    if (this.isCut(bytes, at + 4)) return false;
+    if (this.isCut(at + 4)) return false;
     const flags = read16(bytes, at);
     if ((flags & gre.reservedAndVersion) !== 0) return false;
     const words = (flags >>> 15) + ((flags >>> 13) & 1) + ((flags >>> 12) & 1);
@@ -93,8 +97,8 @@ export class Tunnel {
     this.at = at;
   }
 
-  private isCut(bytes: Uint8Array, end: number): boolean {
-    if (end > bytes.length) this.cut = true;
+  private isCut(end: number): boolean {
+    if (end > this.end) this.cut = true;
     return this.cut;
   }
 }

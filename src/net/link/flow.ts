@@ -13,33 +13,33 @@ export function flowHash(frame: Frame): number {
 }
 
 function hashOf(frame: Frame): number {
-  const head = frame.head();
-  const at = typeOffset(head);
-  const type = read16(head, at);
-  if (type === etherType.ipv4) return ipv4Hash(head, at + 2);
-  if (type === etherType.ipv6) return ipv6Hash(head, at + 2);
+  const { bytes, start, end } = frame.head();
+  const at = typeOffset(bytes, start, end);
+  const type = at + 2 <= end ? read16(bytes, at) : 0;
+  if (type === etherType.ipv4) return ipv4Hash(bytes, at + 2, end);
+  if (type === etherType.ipv6) return ipv6Hash(bytes, at + 2, end);
   return 0;
 }
 
-function ipv4Hash(head: Uint8Array, at: number): number {
-  if (head.length < at + 20) return 0;
+function ipv4Hash(head: Uint8Array, at: number, end: number): number {
+  if (end < at + 20) return 0;
   const fragment = (read16(head, at + 6) & 0x3fff) !== 0;
   const kind = head[at + 9];
   const addresses = read32(head, at + 12) ^ read32(head, at + 16);
-  return mix(addresses, kind, fragment ? 0 : ports(head, at + 4 * (head[at] & 15), kind));
+  return mix(addresses, kind, fragment ? 0 : ports(head, at + 4 * (head[at] & 15), end, kind));
 }
 
-function ipv6Hash(head: Uint8Array, at: number): number {
-  if (head.length < at + 40) return 0;
+function ipv6Hash(head: Uint8Array, at: number, end: number): number {
+  if (end < at + 40) return 0;
   let addresses = 0;
   for (let i = 8; i < 40; i += 4) addresses ^= read32(head, at + i);
   const kind = head[at + 6];
-  return mix(addresses, kind, ports(head, at + 40, kind));
+  return mix(addresses, kind, ports(head, at + 40, end, kind));
 }
 
 /** Both ports, in an order that does not depend on the direction. */
-function ports(head: Uint8Array, at: number, kind: number): number {
-  if ((kind !== protocol.tcp && kind !== protocol.udp) || head.length < at + 4) return 0;
+function ports(head: Uint8Array, at: number, end: number, kind: number): number {
+  if ((kind !== protocol.tcp && kind !== protocol.udp) || end < at + 4) return 0;
   const source = read16(head, at);
   const destination = read16(head, at + 2);
   return (Math.min(source, destination) << 16) | Math.max(source, destination);

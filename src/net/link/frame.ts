@@ -49,8 +49,9 @@ export class Frame {
   private readonly bytes: Uint8Array[] = [];
   private readonly starts: number[] = [];
   private readonly lengths: number[] = [];
-  /** The answer of `head`, until the frame is another one. */
-  private first: Uint8Array | undefined;
+  /** The answer of `head`, where `headKnown` says so. */
+  private readonly first: Head = { bytes: noBytes, start: 0, end: 0 };
+  private headKnown = false;
   /** Where `head` puts bytes together that lie apart; made when that happens first. */
   private scratch: Uint8Array | undefined;
 
@@ -69,7 +70,7 @@ export class Frame {
     this.hashedBy = undefined;
     this.lost = undefined;
     this.count = 0;
-    this.first = undefined;
+    this.headKnown = false;
     return this;
   }
 
@@ -137,9 +138,10 @@ export class Frame {
     }
   }
 
-  /** The first bytes of the frame, up to `headBytes` of them, to look at during the call. */
-  head(): Uint8Array {
-    return (this.first ??= this.findHead());
+  /** Where the first bytes of the frame stand, up to `headBytes` of them, to look at during the call. */
+  head(): Readonly<Head> {
+    if (!this.headKnown) this.findHead();
+    return this.first;
   }
 
   /** The frame's bytes in a buffer of their own. */
@@ -165,16 +167,30 @@ export class Frame {
     return this;
   }
 
-  private findHead(): Uint8Array {
+  private findHead(): void {
+    const { first } = this;
     const length = Math.min(this.length, headBytes);
     if (this.count > 0 && this.lengths[0] >= length) {
-      return this.bytes[0].subarray(this.starts[0], this.starts[0] + length);
+      first.bytes = this.bytes[0];
+      first.start = this.starts[0];
+    } else {
+      first.bytes = this.scratch ??= new Uint8Array(headBytes);
+      first.start = 0;
+      this.copy(0, length, this.scratch, 0);
     }
-    this.scratch ??= new Uint8Array(headBytes);
-    this.copy(0, length, this.scratch, 0);
-    return this.scratch.subarray(0, length);
+    first.end = first.start + length;
+    this.headKnown = true;
   }
 }
+
+/** The bytes from `start` up to, but not including, `end`: a place in somebody's bytes, since a view would be an object more. */
+export interface Head {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+const noBytes = new Uint8Array(0);
 
 /** Up to here a loop is faster than the view that a copy of typed arrays needs. */
 const shortCopy = 64;

@@ -25,8 +25,9 @@ export const fragmentHeaderBytes = 8;
 
 /** The version of IP that a frame carries, or 0. */
 export function versionOf(frame: Frame): number {
-  const head = frame.head();
-  return versionOfType(read16(head, typeOffset(head)));
+  const { bytes, start, end } = frame.head();
+  const at = typeOffset(bytes, start, end);
+  return at + 2 <= end ? versionOfType(read16(bytes, at)) : 0;
 }
 
 function versionOfType(type: number): number {

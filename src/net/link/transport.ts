@@ -15,8 +15,9 @@ const typeBytes = 2;
 export function headersEnd(frame: Frame): number {
   const start = frame.checksumStart;
   if (frame.gso !== gsoType.tcp4 && frame.gso !== gsoType.tcp6) return start + udpHeaderBytes;
-  const head = frame.head();
-  return start + dataOffset < head.length ? start + 4 * (head[start + dataOffset] >>> 4) : 0;
+  const { bytes, start: first, end } = frame.head();
+  const at = first + start + dataOffset;
+  return at < end ? start + 4 * (bytes[at] >>> 4) : 0;
 }
 
 /** The length of a frame as it would go over a wire, in bytes: that of its longest segment, if it is to be segmented. */
@@ -34,7 +35,8 @@ function fragmentLength(frame: Frame): number {
 
 /** What of that an MTU counts: neither the Ethernet header nor the VLAN tags in it. */
 export function wirePayload(frame: Frame): number {
-  return wireLength(frame) - typeOffset(frame.head()) - typeBytes;
+  const { bytes, start, end } = frame.head();
+  return wireLength(frame) - (typeOffset(bytes, start, end) - start) - typeBytes;
 }
 
 /** All that goes over a wire for a frame, in bytes: each of its segments has the headers of the whole. */
