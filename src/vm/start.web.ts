@@ -11,6 +11,7 @@ import {
   type StartSource,
 } from './start.js';
 import type { WorkerGuest } from './worker/guest.js';
+import type { WorkerHost } from './worker/host.js';
 import { spawnWorker } from './worker/spawn.web.js';
 
 export interface StartOptions extends CommonStartOptions {
@@ -43,7 +44,9 @@ export function canShareMemory(): boolean {
  * The same with each guest in a worker of its own, as `startWorkerGuests` in Node.
  * @throws UserError where the page can't have shared memory
  */
-export async function startWorkerGuests(options: StartWorkersOptions): Promise<WorkerGuest[]> {
+export async function startWorkerGuests<H extends WorkerHost = WorkerHost>(
+  options: StartWorkersOptions,
+): Promise<WorkerGuest<H>[]> {
   if (!canShareMemory()) {
     throw new UserError(`Guests in workers need a page whose server sends the headers ${isolation}.`);
   }

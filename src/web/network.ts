@@ -1,5 +1,11 @@
 import type { Switch } from '../fabric/index.js';
-import { type CardReport, type GuestProblem, type RunningGuest } from '../vm/index.js';
+import {
+  withLosses,
+  type CardReport,
+  type GuestProblem,
+  type RunningGuest,
+  type WorkerCardOptions,
+} from '../vm/index.js';
 import { canShareMemory, startGuests, startWorkerGuests, type Guest, type WorkerGuest } from '../vm/index.web.js';
 import { fetchGuestFiles } from './guestFiles.js';
 import type { Settings } from './settings.js';
@@ -72,8 +78,7 @@ export async function startNetwork(settings: Settings, fabric: Switch, events: N
         const name = `guest ${number}`;
         const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
         const card = { name, mac, queuePairs, address: `${address(number)}/24`, deadline: patience };
-        const plug = 'emulator' in guest ? guest.addCard({ ...card, port: fabric.addPort(name) }) : guest.addCard(card);
-        return { number, guest, card: await plug };
+        return { number, guest, card: await plug(guest, card, fabric) };
       }),
     );
     return { guests, workers };
@@ -81,6 +86,20 @@ export async function startNetwork(settings: Settings, fabric: Switch, events: N
     await Promise.all(running.map((guest) => guest.stop()));
     throw error;
   }
+}
+
+type CardOptions = WorkerCardOptions & { readonly name: string; readonly address: string };
+
+/** What the fabric dropped is among what the card dropped, wherever its guest runs. */
+async function plug(guest: Guest | WorkerGuest, options: CardOptions, fabric: Switch): Promise<PageCard> {
+  if (!('emulator' in guest)) return guest.addCard(options);
+  const port = fabric.addPort(options.name);
+  const card = await guest.addCard({ ...options, port });
+  const report = async (): Promise<CardReport> => {
+    const own = await card.report();
+    return { ...own, lanes: withLosses(own.lanes, [port.counters()]) };
+  };
+  return { slot: card.slot, report };
 }
 
 export function address(number: number): string {

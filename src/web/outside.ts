@@ -8,7 +8,7 @@ import {
   type WireEvent,
 } from '../fabric/index.js';
 import { openRelay } from '../fabric/index.web.js';
-import { UserError } from '../vm/index.js';
+import { allDropped, UserError } from '../vm/index.js';
 import type { Clock } from '../virtio/clock.js';
 
 /** A network that the page joined. */
@@ -73,7 +73,11 @@ export class Outside {
       this.fabric.removePort(place);
       port.close();
     };
-    const counters = (): WireCounters => port.counters();
+    // What the page's switch dropped on its way there was lost, too.
+    const counters = (): WireCounters => {
+      const own = port.counters();
+      return { ...own, dropped: allDropped([own, ...place.counters().lanes]) };
+    };
     this.all.set(name, {
       ...{ name, counters, leave },
       get state() {

@@ -4,10 +4,8 @@ import type { FabricPortCounters } from '../../fabric/index.js';
 import { attachVirtioNet, systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
 import { checkDriver, type DriverChecker } from '../../lab/checker/index.js';
 import { injectFaults, type FaultInjection } from '../../lab/faults/index.js';
-import type { LaneCounters } from '../../net/index.js';
-import { cardUse } from '../../vm/index.js';
+import { cardUse, withLosses } from '../../vm/index.js';
 import type { Backend, BackendPort } from '../backends.js';
-import { allDropped } from '../losses.js';
 import { negotiated } from '../negotiated.js';
 import { FaultLog } from './faultLog.js';
 import type { CardEvents, CardPlan, CardStatus } from './plan.js';
@@ -48,14 +46,6 @@ export class StationCard {
       driver: this.checker?.report(),
     };
   }
-}
-
-/** The counters of a card, with the frames that the fabric dropped among those dropped. */
-function withLosses(lanes: readonly LaneCounters[], fabric: readonly FabricPortCounters[]): LaneCounters[] {
-  return lanes.map((lane, pair) => ({
-    ...lane,
-    dropped: allDropped([lane, ...fabric.map((port) => port.lanes.at(pair))]),
-  }));
 }
 
 /** The cards of a guest, in the thread in which it runs. */

@@ -1,7 +1,7 @@
 import * as Comlink from 'comlink';
 import type { V86 } from 'v86';
 
-import { Switch, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
+import { Switch, type SwitchPort, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
 import {
   attachVirtioNet,
   pciBusOf,
@@ -11,6 +11,7 @@ import {
 } from '../../hosts/v86/index.js';
 import { cardReport, type CardReport } from '../cardReport.js';
 import { createEmulator, type MachineOptions } from '../emulator.js';
+import { withLosses } from '../losses.js';
 import { localMachine, type Machine } from '../machine.js';
 import { watchCard, watchMachine, type ReportProblem } from '../problems.js';
 import { MeshNode } from './mesh.js';
@@ -20,7 +21,7 @@ export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
 
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {
-  private readonly cards = new Map<number, VirtioNetCard>();
+  private readonly cards = new Map<number, { readonly card: VirtioNetCard; readonly port: SwitchPort }>();
   protected readonly fabric: Switch;
   protected readonly node: MeshNode;
   private emulator: V86 | undefined;
@@ -86,21 +87,24 @@ export class WorkerHost {
     const port = this.fabric.addPort(options.name ?? 'card');
     const card = attachVirtioNet(this.madeEmulator, { ...options, port });
     watchCard(card, this.onProblem);
-    this.cards.set(card.slot, card);
+    this.cards.set(card.slot, { card, port });
     return card.slot;
   }
 
   async unplug(slot: number, timeoutMs?: number): Promise<void> {
-    await this.card(slot).unplug({ timeoutMs });
+    await this.at(slot).card.unplug({ timeoutMs });
     this.cards.delete(slot);
   }
 
   setLink(slot: number, up: boolean): void {
-    this.card(slot).device.setLink(up);
+    this.at(slot).card.device.setLink(up);
   }
 
+  /** What this part of the fabric dropped is among what the card dropped. */
   report(slot: number): CardReport {
-    return cardReport(this.card(slot));
+    const { card, port } = this.at(slot);
+    const report = cardReport(card);
+    return { ...report, lanes: withLosses(report.lanes, [port.counters(), ...this.node.uplinkCounters()]) };
   }
 
   links(): ({ name: string } & SharedPortCounters)[] {
@@ -117,9 +121,9 @@ export class WorkerHost {
     return this.machine;
   }
 
-  private card(slot: number): VirtioNetCard {
-    const card = this.cards.get(slot);
-    if (!card) throw new Error(`There is no card in slot ${slot}.`);
-    return card;
+  private at(slot: number): { readonly card: VirtioNetCard; readonly port: SwitchPort } {
+    const found = this.cards.get(slot);
+    if (!found) throw new Error(`There is no card in slot ${slot}.`);
+    return found;
   }
 }
