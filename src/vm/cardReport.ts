@@ -18,6 +18,8 @@ export interface CardReport extends CardUse {
   readonly mac: string;
   /** By queue pair. */
   readonly lanes: readonly LaneCounters[];
+  /** How often the driver told the card of buffers for packets. */
+  readonly notifications: number;
 }
 
 export function cardUse({ device, function: fn }: VirtioNetCard): CardUse {
@@ -31,6 +33,8 @@ export function cardUse({ device, function: fn }: VirtioNetCard): CardUse {
 }
 
 export function cardReport(card: VirtioNetCard): CardReport {
-  const { mac, counters } = card.device;
-  return { mac, ...cardUse(card), lanes: counters };
+  const { mac, counters, statistics } = card.device;
+  const queues = [...statistics.receive, ...statistics.transmit];
+  const notifications = queues.reduce((sum, queue) => sum + queue.notifications, 0);
+  return { mac, ...cardUse(card), lanes: counters, notifications };
 }

@@ -4,5 +4,5 @@ import { runBundled } from '../bundled.mjs';
 await runBundled('bench', {
   main: 'tools/bench/main.ts',
   child: 'tools/bench/child.ts',
-  'vm.worker': 'src/vm/worker/main.node.ts',
+  'guests.worker': 'tools/bench/guests/worker.ts',
 });

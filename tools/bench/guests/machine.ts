@@ -1,4 +1,5 @@
 import type { RunOptions, RunResult } from '../../../src/vm/shell.js';
+import type { ThreadUse } from './probe.js';
 
 /** A guest, whoever made it. */
 export interface Machine {
@@ -32,6 +33,10 @@ export interface Link {
   readonly lost?: () => number | Promise<number>;
   /** Processor time that the guests have used; where it is left out, this process's. */
   readonly cpuSeconds?: () => Promise<number>;
+  /** Notifications of our cards' drivers. */
+  readonly notifications?: () => Promise<number>;
+  /** Watches the threads that the guests run in, where they are threads of this process. */
+  readonly watch?: (during: () => Promise<void>) => Promise<ThreadUse[]>;
   /** Stops the guests and all that is between them; where it is left out, there are only the guests. */
   readonly stop?: () => Promise<void>;
 }

@@ -1,9 +1,17 @@
 import { Switch } from '../../../src/fabric/index.js';
 import { attachVirtioNet, systemClock, type VirtioNetOptions } from '../../../src/hosts/v86/index.js';
-import { machineFiles, startGuests, startWorkerGuests, v86Module } from '../../../src/vm/index.node.js';
+import {
+  cardReport,
+  machineFiles,
+  startGuests,
+  startWorkerGuests,
+  v86Module,
+  type CardReport,
+} from '../../../src/vm/index.node.js';
 import { benchImage } from './image.js';
 import { addressed, mtu, queuePairs } from './links.js';
 import { output, useQueues, type Link } from './machine.js';
+import { watchHere, watchWorkers } from './probe.js';
 import { qemuObstacle, qemuTapObstacle, startQemuSocket, startQemuTap } from './qemuPeers.js';
 import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
 
@@ -49,25 +57,40 @@ async function startVirtioMq(features: VirtioNetOptions['features'] = {}): Promi
       ...fabric.counters().ports.flatMap(({ lanes }) => lanes),
       ...cards.flatMap(({ device }) => device.counters),
     ]);
-  return Object.keys(features).length > 0 ? { ...link, lost } : link;
+  const notifications = (): Promise<number> => Promise.resolve(notificationsOf(cards.map(cardReport)));
+  const ours = { ...link, notifications, watch: watchHere };
+  return Object.keys(features).length > 0 ? { ...ours, lost } : ours;
 }
 
 function drops(lanes: readonly { dropped: object }[]): number {
   return lanes.flatMap(({ dropped }) => Object.values(dropped) as number[]).reduce((sum, count) => sum + count, 0);
 }
 
+function notificationsOf(reports: readonly CardReport[]): number {
+  return reports.reduce((sum, { notifications }) => sum + notifications, 0);
+}
+
+/** The package's own worker, which can be watched from inside. */
+const workerScript = new URL('./guests.worker.js', import.meta.url);
+
 /** Each guest in a worker of its own. */
 async function startWorkers(): Promise<Link> {
-  const guests = await startWorkerGuests({ count: 2, lanes: queuePairs, image: benchImage });
+  const guests = await startWorkerGuests({ count: 2, lanes: queuePairs, image: benchImage, script: workerScript });
   const cards = await Promise.all(guests.map((guest) => guest.addCard({ mtu, queuePairs })));
   const link = await addressed(guests);
   await useQueues(link, queuePairs);
+  const reports = (): Promise<CardReport[]> => Promise.all(cards.map((card) => card.report()));
   const lost = async (): Promise<number> => {
-    const lanes = (await Promise.all(cards.map((card) => card.report()))).flatMap((report) => report.lanes);
+    const lanes = (await reports()).flatMap((report) => report.lanes);
     const links = (await Promise.all(guests.map((guest) => guest.links()))).flat();
     return drops([...lanes, ...links]);
   };
-  return { ...link, lost };
+  return {
+    ...link,
+    lost,
+    notifications: async () => notificationsOf(await reports()),
+    watch: (during) => watchWorkers(guests.length, during),
+  };
 }
 
 async function startV86(type: V86CardType): Promise<Link> {
