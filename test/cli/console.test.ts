@@ -6,10 +6,10 @@ import { escapeKey } from '../../src/cli/keys.js';
 import { fakeStation } from './stations.js';
 import { testStreams } from './streams.js';
 
-async function session() {
+async function session(first = 1) {
   const streams = testStreams({ terminal: true });
   const controller = new AbortController();
-  const guests = [fakeStation(1), fakeStation(2)];
+  const guests = [fakeStation(first), fakeStation(first + 1)];
   const over = runConsole(
     guests.map(({ station }) => station),
     streams,
@@ -51,6 +51,16 @@ describe('the console', () => {
     expect(guests.map(({ line }) => line.typed)).toEqual(['ls\r\x03', '']);
     await press(`${escapeKey}q`);
     await over;
+  });
+
+  it('knows guests by their numbers, whichever the first is', async () => {
+    const { press } = await session(8);
+    expect(await press(`${escapeKey}9`)).toContain('── guest 9, 10.0.0.9 ──');
+    expect(await press(`${escapeKey}n`)).toContain('── guest 8, 10.0.0.8 ──');
+    expect(await press(`${escapeKey}1`)).toContain('There is no guest 1; the guests are 8 to 9.');
+    expect(await press(`${escapeKey}?`)).toContain('8-9 shows that guest, n the next, q quits');
+    const { press: later } = await session(100);
+    expect(await later(`${escapeKey}?`)).toContain('n shows the next, q quits');
   });
 
   it('shows the other guest at its number, with what it said meanwhile', async () => {

@@ -115,11 +115,12 @@ describe('two guests on one multiqueue network, from one command', () => {
 describe('vmq boot', () => {
   it('goes on after a command that fails, takes too long or ends its guest, and tells which did', async () => {
     const { status, report, stderr } = await bootJson(
-      ...['--guests', '2', '--backend', 'loopback', '--timeout', '3'],
+      ...['--guests', '2', '--timeout', '3'],
       ...execs('echo out; exit 3', 'echo begun; sleep 60', '2:poweroff -f', '2:true', 'echo still here'),
+      ...execs('ping -c 1 -W 1 10.0.0.2'),
     );
     expect(status).toBe(1);
-    expect(report.runs.map((run) => run.status)).toEqual([3, 124, 255, 255, 0]);
+    expect(report.runs.map((run) => run.status)).toEqual([3, 124, 255, 255, 0, 1]);
     expect(report.runs[0].stdout).toBe('out\n');
     expect(report.runs[1].stdout).toContain('begun');
     expect(report.runs[4].stdout).toBe('still here\n');
@@ -179,15 +180,28 @@ describe('vmq boot', () => {
     expect(report.runs.map((run) => run.stdout)).toEqual([`${kernelRelease}\n`, 'up\n']);
   });
 
-  it('has guests gain a second card while they run, and lose it', async () => {
-    const { status, report } = await bootJson('--hotplug', ...execs('ping -c 3 -I eth1 10.0.1.2'), '--timeout', '60');
-    expect(report.runs[0].stdout).toContain(' 0% packet loss');
+  it('has guests in workers gain a second card and lose it, and does what is asked of the first meanwhile', async () => {
+    const { status, report } = await bootJson(
+      ...['--workers', '--hotplug', '--check-driver', '--transitional', '--link', '1:delay=30ms', '--timeout', '60'],
+      ...['--fault', 'interrupt-duplicate@guest=2,times=2', ...execs('ping -c 3 -I eth1 10.0.1.2')],
+    );
     expect(status).toBe(0);
+    expect(report.runs[0].stdout).toContain(' 0% packet loss');
+    // The delay is that of both cards of guest 1, both ways.
+    expect(Number(/min\/avg\/max = ([\d.]+)/.exec(report.runs[0].stdout)![1])).toBeGreaterThanOrEqual(60);
     expect(report.hotplug).toMatchObject([
       { guest: 1, interfaceName: 'eth1', ip: '10.0.1.1' },
       { guest: 2, interfaceName: 'eth1', ip: '10.0.1.2' },
     ]);
     for (const { plugMs, unplugMs } of report.hotplug!) expect(Math.min(plugMs, unplugMs!)).toBeGreaterThan(0);
+    expect(report.driver).toMatchObject([{ guest: 1 }, { guest: 2 }]);
+    for (const { statements } of report.driver!) {
+      expect(statements.reduce((sum, { checked }) => sum + checked, 0)).toBeGreaterThan(100);
+    }
+    expect(report.devices.map(({ injected }) => injected)).toMatchObject([undefined, [{ count: 2 }]]);
+    for (const { refused } of report.devices) {
+      expect(refused).toContainEqual(expect.objectContaining({ reason: 'offered through the legacy interface only' }));
+    }
   });
 
   it('refuses a file that is no kernel', async () => {

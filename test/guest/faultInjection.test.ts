@@ -60,7 +60,10 @@ describe('a card that misbehaves on request, in a real kernel', () => {
 it('vmq boot --fault goes on when a guest can not bring up its card, and tells how often what happened', async () => {
   const streams = testStreams();
   const fault = ['--fault', 'features-ok-refused@guest=1', '--fault', 'interrupt-duplicate@guest=2,times=2'];
-  const status = await main(['boot', '--json', ...fault, '--exec', 'dmesg | grep "device refuses features"'], streams);
+  const status = await main(
+    ['boot', '--no-workers', '--json', ...fault, '--exec', 'dmesg | grep "device refuses features"'],
+    streams,
+  );
   expect(status).toBe(0);
   const { devices } = JSON.parse(streams.stdout.text) as Report;
   expect(devices[0].injected).toMatchObject([{ fault: 'features-ok-refused' }]);

@@ -48,7 +48,7 @@ describe('vmq boot --link', () => {
     for (const rate of [toSlow, fromSlow]) {
       // What TCP carries is at most 1448 of 1514 bytes.
       expect(rate).toBeLessThanOrEqual(8);
-      expect(rate).toBeGreaterThan(4);
+      expect(rate).toBeGreaterThan(Math.min(4, alone / 8));
     }
     // One that waited for the slow one would get no more than that; what it gets exactly, headOfLine.test.ts shows.
     expect(beside).toBeGreaterThan(alone / 2);
