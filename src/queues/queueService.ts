@@ -87,6 +87,11 @@ export class QueueService {
     }
   }
 
+  /** The control thread ended this one. */
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
   /** Does what there is to do. Answers whether there was something. */
   poll(): boolean {
     let any = this.answerer.answer((method, args) => this.answer(method, args));

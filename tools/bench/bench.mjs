@@ -5,4 +5,5 @@ await runBundled('bench', {
   main: 'tools/bench/main.ts',
   child: 'tools/bench/child.ts',
   'guests.worker': 'tools/bench/guests/worker.ts',
+  'scaling.worker': 'tools/bench/scaling/thread.ts',
 });

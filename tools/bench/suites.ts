@@ -1,9 +1,10 @@
 import { cost } from './guests/cost.js';
 import { guests } from './guests/guests.js';
 import { pktgen } from './guests/pktgen.js';
+import { scaling } from './scaling/scaling.js';
 import { stream } from './guests/stream.js';
 import { crr, rr } from './guests/web.js';
 import type { Suite } from './suite.js';
 
 /** All suites, in the order in which they run. */
-export const suites: readonly Suite[] = [guests, pktgen, rr, crr, stream, cost];
+export const suites: readonly Suite[] = [guests, pktgen, rr, crr, stream, cost, scaling];

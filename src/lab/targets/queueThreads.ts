@@ -18,28 +18,64 @@ export interface Threads {
 
 /** Our card in a machine without an emulator, each pair of it served by one of some threads. */
 export interface QueueThreadsTarget extends Target {
+  readonly plan: QueuePlan;
+  /** Its RAM. */
+  readonly memory: SharedArrayBuffer;
   readonly hardware: BareMachine;
   readonly device: NetDevice;
   readonly function: VirtioPciFunction;
   readonly threads: QueueThreads;
 }
 
+/** How threads of a plan are started; `rung` is for what they tell. */
+type Start = (plan: QueuePlan, rung: (thread: number) => void) => Threads;
+
 /**
- * @param start starts the threads of a plan; the answer of `threads` is for what rings
+ * Machines with a card each, all served by the same threads.
+ * @param joined the first two cards send to each other, pair to pair, and not to their wires
  * @throws RangeError for an option out of its range
  */
-export function queueThreads(
+export function queueThreadsMachines(
   count: number,
-  options: Partial<NetDeviceOptions>,
-  start: (plan: QueuePlan, rung: (thread: number) => void) => Threads,
-): QueueThreadsTarget {
+  options: readonly Partial<NetDeviceOptions>[],
+  joined: boolean,
+  start: Start,
+): QueueThreadsTarget[] {
   const clock = new ManualClock();
-  const memory = new SharedArrayBuffer(ramBytes);
-  const cards = [{ memory, device: { mac: '52:54:00:12:34:56', ...options } }];
+  const cards = options.map((device, card) => ({
+    memory: new SharedArrayBuffer(ramBytes),
+    device: { mac: `52:54:00:12:34:${56 + card}`, ...device },
+    ...(joined && { joined: 1 - card }),
+  }));
   const plan = planCards(count, cards);
   const { calls, advance, close } = start(plan, (thread) => threads.rung(thread));
   const threads = new QueueThreads(clock, plan, cards, calls);
-  const [device] = threads.devices;
+  const advanceAll = async (milliseconds: number): Promise<void> => {
+    await advance(milliseconds);
+    clock.advance(milliseconds);
+  };
+  const end = async (): Promise<void> => {
+    threads.end();
+    await close();
+  };
+  return threads.devices.map((device, card) =>
+    targetOf(device, cards[card].memory, clock, plan, threads, advanceAll, end),
+  );
+}
+
+export function queueThreads(count: number, options: Partial<NetDeviceOptions>, start: Start): QueueThreadsTarget {
+  return queueThreadsMachines(count, [options], false, start)[0];
+}
+
+function targetOf(
+  device: NetDevice,
+  memory: SharedArrayBuffer,
+  clock: ManualClock,
+  plan: QueuePlan,
+  threads: QueueThreads,
+  advance: Threads['advance'],
+  close: Threads['close'],
+): QueueThreadsTarget {
   const inserted = new VirtioPciFunction(device);
   const hardware = new BareMachine(inserted, clock, memory);
   /** Whether something was done of which the threads may have yet to see. */
@@ -77,10 +113,11 @@ export function queueThreads(
       advance: async (milliseconds) => {
         settle();
         await advance(milliseconds);
-        clock.advance(milliseconds);
         settle();
       },
     },
+    plan,
+    memory,
     hardware,
     wire: {
       send: doing((...frames: readonly Uint8Array[]) => wire.send(...frames)),
@@ -93,10 +130,7 @@ export function queueThreads(
     setLink: doing((up: boolean) => attempt(() => device.setLink(up))),
     reset: doing(() => attempt(() => inserted.reset())),
     announce: doing(() => attempt(() => void device.announce())),
-    close: async () => {
-      threads.end();
-      await close();
-    },
+    close,
   };
 }
 
