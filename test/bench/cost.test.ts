@@ -63,6 +63,9 @@ describe('a profile', () => {
     '}',
     '// src/fabric/lane.ts',
     'class Lane {}',
+    '// src/fabric/shared/node.ts',
+    'poll() {}',
+    'wait() {}',
   ];
   const ours = 'file:///project/dist/bench/guests.worker.js';
   const place = (functionName: string, url = '', lineNumber = -1): Place => ({ functionName, url, lineNumber });
@@ -77,6 +80,8 @@ describe('a profile', () => {
     [place('processTimers', 'node:internal/timers', 500), 'node'],
     [place('send', ours, 2), 'net'],
     [place('Lane', ours, 5), 'fabric'],
+    [place('poll', ours, 7), 'fabric'],
+    [place('wait', ours, 8), undefined],
     [place('before', ours, 0), 'benchmark'],
   ])('%j is of %s', (where, layer) => {
     expect(layerOf(where, () => bundle)).toBe(layer);

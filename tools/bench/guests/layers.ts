@@ -18,6 +18,9 @@ const special: Readonly<Record<string, string | undefined>> = {
 
 const moduleComment = /^\/\/ ((?:src|tools|node_modules)\/\S+)$/;
 
+/** Functions of ours that do nothing but wait: a thread that stands still in them is idle. */
+const waits = [{ module: 'src/fabric/shared/node.ts', functionName: 'wait' }];
+
 /**
  * The layer of the house that a function is of (`virtio`, `pci`, `net`, `fabric`, `hosts`, …), or whose else it is: `guest`
  * for the guest's own instructions and the processor that executes them, both of which are WebAssembly; `v86`, `node`,
@@ -26,10 +29,12 @@ const moduleComment = /^\/\/ ((?:src|tools|node_modules)\/\S+)$/;
 export function layerOf({ functionName, url, lineNumber }: Place, bundle: (url: string) => Bundle): string | undefined {
   if (functionName in special) return special[functionName];
   if (url.startsWith('wasm:')) return 'guest';
-  if (/\/v86\//.test(url)) return 'v86';
+  if (/\/node_modules\/v86\//.test(url)) return 'v86';
   if (/\/node_modules\//.test(url)) return 'libraries';
   if (!url.startsWith('file:')) return 'node';
-  const [top, layer] = moduleAt(bundle(url), lineNumber).split('/');
+  const module = moduleAt(bundle(url), lineNumber);
+  if (waits.some((one) => one.module === module && one.functionName === functionName)) return undefined;
+  const [top, layer] = module.split('/');
   if (top === 'node_modules') return 'libraries';
   return top === 'src' ? layer : 'benchmark';
 }
