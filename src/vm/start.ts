@@ -80,8 +80,13 @@ export async function startInWorkers<H extends WorkerHost = WorkerHost>(
   );
   const members = guests.map((guest, i): [string, Member] => [`guest ${first + i}`, guest.member]);
   if (fabric) members.push(['host', new LocalMember(fabric)]);
-  await mesh(new Map(members), lanes);
-  return guests;
+  try {
+    await mesh(new Map(members), lanes);
+    return guests;
+  } catch (error) {
+    await Promise.all(guests.map((guest) => guest.stop()));
+    throw error;
+  }
 }
 
 async function startAll<G extends RunningGuest>(

@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startWorkerGuests, type WorkerCard, type WorkerGuest } from '../../src/vm/index.node.js';
+import { GuestEnded, startWorkerGuests, type WorkerCard, type WorkerGuest } from '../../src/vm/index.node.js';
+import type { BreakableHost } from './breakableWorker.js';
 import { workerScript } from '../support/workerScript.js';
 
 const address = (guest: number): string => `10.0.0.${guest}`;
 
 describe('guests in workers of their own', () => {
-  let guests: WorkerGuest[];
+  let guests: WorkerGuest<BreakableHost>[];
   let cards: WorkerCard[];
 
   beforeAll(async () => {
-    const script = await workerScript(new URL('../../src/vm/worker/main.node.ts', import.meta.url), 'guest');
+    const script = await workerScript(new URL('./breakableWorker.ts', import.meta.url), 'guest');
     guests = await startWorkerGuests({ count: 3, script, deadline: 10_000 });
     cards = await Promise.all(
       guests.map((guest, i) =>
@@ -64,5 +65,15 @@ describe('guests in workers of their own', () => {
     const { status } = await guests[0].run(`ping -c 1 -w 3 ${address(3)}`);
     expect(status).not.toBe(0);
     expect((await guests[0].links()).map(({ name }) => name)).toEqual(['guest 2']);
+  });
+
+  it('go on when the worker of one breaks, and nobody waits for that one', async () => {
+    const waiting = guests[1].run('sleep 100');
+    waiting.catch(() => undefined);
+    await guests[1].ask((host) => host.breakSoon());
+    await expect(waiting).rejects.toThrow("The guest's worker failed: Error: broken");
+    await expect(cards[1].report()).rejects.toBeInstanceOf(GuestEnded);
+    expect(await output(1, 'echo here')).toBe('here\n');
+    await expect.poll(() => guests[0].links()).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import {
   sharedLink,
   type FabricPortCounters,
   type LinkEnd,
+  type LinkOptions,
   type SharedPortCounters,
   type SleepWord,
   type Switch,
@@ -81,12 +82,12 @@ export class LocalMember implements Member {
 
 /** Joins every member with every other, and lets the others know when one of them breaks. */
 export async function mesh(members: ReadonlyMap<string, Member>, lanes: number): Promise<void> {
-  const ringBytes = ringBytesFor(members.size, lanes);
+  const options = ringsFor(members.size, lanes);
   const joined: [string, Member][] = [];
   for (const [name, member] of members) {
     for (const [otherName, other] of joined) {
       const { port1, port2 } = new MessageChannel();
-      const ends = sharedLink({ lanes, ringBytes }, [member.asleep, other.asleep], [port1, port2]);
+      const ends = sharedLink(options, [member.asleep, other.asleep], [port1, port2]);
       await member.addLink(otherName, ends[0]);
       await other.addLink(name, ends[1]);
       // One that is gone as well can't be told.
@@ -102,9 +103,11 @@ export async function mesh(members: ReadonlyMap<string, Member>, lanes: number):
 const allRingsBytes = 1 << 28;
 const mostRingBytes = 1 << 20;
 
-function ringBytesFor(members: number, lanes: number): number {
-  const rings = members * (members - 1) * lanes;
-  let bytes = mostRingBytes;
-  while (bytes > leastRingBytes && bytes * rings > allRingsBytes) bytes /= 2;
-  return bytes;
+/** The rings of each link: smaller ones where there are many, and where that is not enough several lanes share one. */
+export function ringsFor(members: number, wanted: number): LinkOptions {
+  const links = members * (members - 1);
+  let [lanes, ringBytes] = [wanted, mostRingBytes];
+  while (ringBytes > leastRingBytes && links * lanes * ringBytes > allRingsBytes) ringBytes /= 2;
+  while (lanes > 1 && links * lanes * ringBytes > allRingsBytes) lanes = Math.ceil(lanes / 2);
+  return { lanes, ringBytes };
 }
