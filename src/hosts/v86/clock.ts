@@ -10,49 +10,44 @@ import type { Clock } from '../../virtio/clock.js';
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(milliseconds, then) {
-    const due = performance.now() + milliseconds;
+    const timer = { due: performance.now() + milliseconds };
+    waiting.add(timer);
     let cancel = wait(milliseconds, look);
     function look(): void {
-      const left = due - performance.now();
-      if (left <= 0) then();
-      else cancel = wait(left, look);
+      const left = timer.due - performance.now();
+      if (left > 0) {
+        cancel = wait(left, look);
+        return;
+      }
+      waiting.delete(timer);
+      then();
     }
-    return () => cancel();
+    return () => {
+      waiting.delete(timer);
+      cancel();
+    };
   },
 };
 
-/** How many wait for less than Node's timers can count. */
-let soon = 0;
+const waiting = new Set<{ readonly due: number }>();
 
-/** Whether something is to happen within a millisecond: the thread must not stand still then. */
-export function dueSoon(): boolean {
-  return soon > 0;
+/** How long nothing is due yet, in milliseconds: a thread may stand still for so long. */
+export function timeLeft(): number {
+  let first = Infinity;
+  for (const { due } of waiting) first = Math.min(first, due);
+  return first - performance.now();
 }
 
 /** Waits for a time that may be too short by what the timers at hand can't count. */
 function wait(milliseconds: number, then: () => void): () => void {
-  if (milliseconds < 1 && typeof setImmediate === 'function') return waitShortly(then);
+  if (milliseconds < 1 && typeof setImmediate === 'function') {
+    // Not without keeping the process alive: Node would sleep then instead of looking.
+    const soon = setImmediate(then);
+    return () => clearImmediate(soon);
+  }
   const timer: unknown = setTimeout(then, milliseconds);
   if (hasUnref(timer)) timer.unref();
   return () => clearTimeout(timer as number);
-}
-
-function waitShortly(then: () => void): () => void {
-  let waiting = true;
-  const end = (): void => {
-    if (waiting) soon--;
-    waiting = false;
-  };
-  soon++;
-  // Not without keeping the process alive: Node would sleep then instead of looking.
-  const immediate = setImmediate(() => {
-    end();
-    then();
-  });
-  return () => {
-    end();
-    clearImmediate(immediate);
-  };
 }
 
 /** Node's timers have it; a browser's timers are numbers. */

@@ -1,4 +1,4 @@
-import { dueSoon } from './clock.js';
+import { timeLeft } from './clock.js';
 import type { V86Cpu, V86Machine } from './v86.js';
 
 /** EFLAGS bit 9: the processor accepts interrupts. */
@@ -17,10 +17,10 @@ export interface Companion {
 }
 
 /**
- * How long a guest with a companion keeps its thread, in milliseconds, before the event loop has its turn: as long as v86
- * lets one execute, and as Node's timers are late anyway.
+ * How long a guest that waits may keep its thread, in milliseconds, before the event loop has its turn: as long as Debian's
+ * i386 kernels wait at most, which have 250 timer ticks in a second. Messages to the thread are late by as much.
  */
-const turnMs = 1;
+const turnMs = 4;
 
 /**
  * When a guest may be interrupted.
@@ -113,9 +113,8 @@ function takeTurns(companion: Companion, turn: () => number): number {
   companion.awake();
   companion.poll();
   for (;;) {
-    const idle = turn();
-    const left = end - performance.now();
-    if (idle <= 0 || left <= 0 || dueSoon()) return 0;
-    companion.wait(Math.min(idle, left));
+    const left = Math.min(turn(), end - performance.now(), timeLeft());
+    if (left <= 0) return 0;
+    companion.wait(left);
   }
 }
