@@ -99,15 +99,15 @@ describe('vmq conform --compare', () => {
     [[], 'vmq conform needs a card: name one with --target, or several with --compare.'],
     [
       ['--compare', 'qemu'],
-      "--compare takes two or more different ones of virtio-mq, qemu, v86, with commas; got 'qemu'.",
+      "--compare takes two or more different ones of virtio-mq, virtio-mq-workers, qemu, v86, with commas; got 'qemu'.",
     ],
     [
       ['--compare', 'v86,v86'],
-      "--compare takes two or more different ones of virtio-mq, qemu, v86, with commas; got 'v86,v86'.",
+      "--compare takes two or more different ones of virtio-mq, virtio-mq-workers, qemu, v86, with commas; got 'v86,v86'.",
     ],
     [
       ['--compare', 'v86,bochs'],
-      "--compare takes two or more of virtio-mq, qemu, v86, with commas; 'bochs' is not one.",
+      "--compare takes two or more of virtio-mq, virtio-mq-workers, qemu, v86, with commas; 'bochs' is not one.",
     ],
     [['--compare', 'v86,qemu', '--target', 'v86'], '--target and --compare both name cards; give one of them.'],
     [['--target', 'v86', '--html', 'x.html'], '--html is the report of a comparison; name cards with --compare.'],

@@ -54,7 +54,7 @@ describe('vmq probe', () => {
   });
 
   it.each([
-    [['--target', 'nothing'], "--target takes virtio-mq or qemu or v86; 'nothing' is not one."],
+    [['--target', 'nothing'], "--target takes virtio-mq or virtio-mq-workers or qemu or v86; 'nothing' is not one."],
     [
       ['--target', 'v86', '--offer', '+MQ'],
       '--offer: v86 has no switch for VIRTIO_NET_F_MQ; it offers what it offers.',

@@ -1,8 +1,9 @@
 import type { FeatureName } from '../../driver/index.js';
-import { netFeatures, type NetFeatureName } from '../../net/index.js';
+import { netFeatures, type NetDeviceOptions, type NetFeatureName } from '../../net/index.js';
 import { inProcess } from '../targets/inProcess.js';
 import { qemu } from '../targets/qemu.node.js';
 import { checkTapNetwork, qemuTap } from '../targets/qemuTap.node.js';
+import { queueWorkers } from '../targets/queueThreads.node.js';
 import { v86Own } from '../targets/v86.node.js';
 import type { CardWish } from './case.js';
 import type { Subject } from './run.js';
@@ -12,11 +13,21 @@ const ours: Subject = {
   name: 'virtio-mq',
   patience: 300,
   choices: netFeatures.map(({ name }) => name),
-  make: ({ pairs, transitional, offer }) => {
-    const options = { ...(pairs !== undefined && { queuePairs: pairs }), transitional: transitional ?? false };
-    return Promise.resolve(inProcess({ ...options, features: offer as Partial<Record<NetFeatureName, boolean>> }));
-  },
+  make: (wish) => Promise.resolve(inProcess(optionsFor(wish))),
 };
+
+/** The same, with its pairs served by two workers. */
+const withWorkers: Subject = {
+  ...ours,
+  name: 'virtio-mq-workers',
+  patience: 1000,
+  make: (wish) => Promise.resolve(queueWorkers(2, optionsFor(wish))),
+};
+
+function optionsFor({ pairs, transitional, offer }: CardWish): Partial<NetDeviceOptions> {
+  const features = offer as Partial<Record<NetFeatureName, boolean>>;
+  return { ...(pairs !== undefined && { queuePairs: pairs }), transitional: transitional ?? false, features };
+}
 
 /** v86's own card, which is as it is. */
 const v86: Subject = { name: 'v86', patience: 1000, choices: [], make: () => v86Own() };
@@ -91,4 +102,9 @@ function hasTaps(): Promise<boolean> {
 }
 
 /** What `vmq conform` can be pointed at. */
-export const subjects: Readonly<Record<string, Subject>> = { 'virtio-mq': ours, qemu: qemuCard, v86 };
+export const subjects: Readonly<Record<string, Subject>> = {
+  'virtio-mq': ours,
+  'virtio-mq-workers': withWorkers,
+  qemu: qemuCard,
+  v86,
+};
