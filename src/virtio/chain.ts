@@ -19,8 +19,11 @@ export class DescriptorChain {
   readableLength = 0;
   /** Sum of the lengths of the device-writable ranges, in bytes. */
   writableLength = 0;
-  /** Guest-physical address of each range. */
-  addresses = new Float64Array(initialCapacity);
+  /**
+   * Guest-physical address of each range: all of it was found to be guest memory, of which there is no more than 4 GiB. In
+   * a Float64Array, each access to the bytes there would convert it.
+   */
+  addresses = new Uint32Array(initialCapacity);
   /** Length of each range in bytes. */
   lengths = new Uint32Array(initialCapacity);
 
@@ -49,7 +52,7 @@ export class DescriptorChain {
 
   private grow(): void {
     const { addresses, lengths } = this;
-    this.addresses = new Float64Array(addresses.length * 2);
+    this.addresses = new Uint32Array(addresses.length * 2);
     this.addresses.set(addresses);
     this.lengths = new Uint32Array(lengths.length * 2);
     this.lengths.set(lengths);

@@ -33,10 +33,10 @@ export class LocalReceiveQueue {
   private readonly options: LocalReceiveOptions;
   private readonly part = new Uint32Array(2);
   /** Buffers that the device does not have: the first `spares` of these addresses. */
-  private readonly spare: Float64Array;
+  private readonly spare: Uint32Array;
   private spares: number;
   /** Address of each buffer that the device has, by id. */
-  private readonly given: Float64Array;
+  private readonly given: Uint32Array;
 
   /** @param notify an available buffer notification */
   constructor(memory: LocalMemory, ring: LocalRing, notify: () => void, options: LocalReceiveOptions) {
@@ -46,9 +46,9 @@ export class LocalReceiveQueue {
     this.notify = notify;
     this.options = options;
     this.part[1] = bufferBytes;
-    this.spare = Float64Array.from({ length: buffers }, (_, i) => address + bufferBytes * i);
+    this.spare = Uint32Array.from({ length: buffers }, (_, i) => address + bufferBytes * i);
     this.spares = buffers;
-    this.given = new Float64Array(ring.place.size);
+    this.given = new Uint32Array(ring.place.size);
     this.parts = new Uint32Array(2 * buffers);
   }
 

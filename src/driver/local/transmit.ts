@@ -20,7 +20,7 @@ export class LocalTransmitQueue {
   private readonly header: number | undefined;
   private readonly parts = new Uint32Array(4);
   /** Address of the frame of each buffer that the device has, by id. */
-  private readonly frames: Float64Array;
+  private readonly frames: Uint32Array;
 
   /** @param notify an available buffer notification */
   constructor(ring: LocalRing, notify: () => void, { headerBytes, header }: LocalTransmitOptions) {
@@ -30,7 +30,7 @@ export class LocalTransmitQueue {
     this.header = header;
     this.parts[0] = header ?? 0;
     this.parts[1] = headerBytes;
-    this.frames = new Float64Array(ring.place.size);
+    this.frames = new Uint32Array(ring.place.size);
   }
 
   /** Puts a frame of `length` bytes at `address` into the ring; false where that is full. `flush` sends what was put there. */

@@ -47,8 +47,9 @@ export class Frame {
 
   private count = 0;
   private readonly bytes: Uint8Array[] = [];
-  private readonly starts: number[] = [];
-  private readonly lengths: number[] = [];
+  /** Whole numbers of 32 bits: as elements of an array, addresses above 1 GiB would be floating-point numbers. */
+  private starts = new Uint32Array(initialRanges);
+  private lengths = new Uint32Array(initialRanges);
   /** The answer of `head`, where `headKnown` says so. */
   private readonly first: Head = { bytes: noBytes, start: 0, end: 0 };
   private headKnown = false;
@@ -77,6 +78,7 @@ export class Frame {
   /** Adds `length` bytes of `bytes` from `start` on. */
   add(bytes: Uint8Array, start: number, length: number): this {
     if (length === 0) return this;
+    if (this.count === this.lengths.length) this.grow();
     this.bytes[this.count] = bytes;
     this.starts[this.count] = start;
     this.lengths[this.count] = length;
@@ -167,6 +169,14 @@ export class Frame {
     return this;
   }
 
+  private grow(): void {
+    const { starts, lengths } = this;
+    this.starts = new Uint32Array(2 * starts.length);
+    this.starts.set(starts);
+    this.lengths = new Uint32Array(2 * lengths.length);
+    this.lengths.set(lengths);
+  }
+
   private findHead(): void {
     const { first } = this;
     const length = Math.min(this.length, headBytes);
@@ -191,6 +201,9 @@ export interface Head {
 }
 
 const noBytes = new Uint8Array(0);
+
+/** Most frames have fewer; a 64 KiB segment from Linux has about nineteen. */
+const initialRanges = 24;
 
 /** Up to here a loop is faster than the view that a copy of typed arrays needs. */
 const shortCopy = 64;
