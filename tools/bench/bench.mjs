@@ -6,4 +6,5 @@ await runBundled('bench', {
   child: 'tools/bench/child.ts',
   'guests.worker': 'tools/bench/guests/worker.ts',
   'scaling.worker': 'tools/bench/scaling/thread.ts',
+  station: 'tools/bench/device/station.ts',
 });
