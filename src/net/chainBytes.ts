@@ -28,10 +28,10 @@ export function writeStart(chain: DescriptorChain, memory: GuestMemory, source: 
 
 /** Makes the frame of the device-readable bytes of a chain after the first `skip`. */
 export function addToFrame(chain: DescriptorChain, memory: GuestMemory, skip: number, frame: Frame): void {
-  const bytes = memory.bytes;
+  const { bytes, words16 } = memory;
   for (let i = 0; i < chain.readableCount; i++) {
     const length = chain.lengths[i];
-    if (skip < length) frame.add(bytes, chain.addresses[i] + skip, length - skip);
+    if (skip < length) frame.add(bytes, chain.addresses[i] + skip, length - skip, words16);
     skip = Math.max(0, skip - length);
   }
 }
@@ -58,7 +58,7 @@ export function fillChain(
     for (; at < room && written + at < header.length; at++) bytes[address + at] = header[written + at];
     const sent = Math.max(0, written + at - header.length);
     const length = Math.min(room - at, frame.length - from - sent);
-    if (length > 0) frame.copy(from + sent, length, bytes, address + at);
+    if (length > 0) frame.copy(from + sent, length, bytes, address + at, memory.words16);
     const filled = at + length;
     if (filled === 0) break;
     memory.written(address, filled);

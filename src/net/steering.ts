@@ -33,8 +33,7 @@ export const flowEntries = 4096;
  * that flow; a flow that it never sent on goes where its hash says. While the queue there is reset, another takes it.
  */
 export class AutomaticSteering implements Steering {
-  /** Pairs in use. */
-  pairs = 1;
+  private used = 1;
   private readonly table: FlowTable;
   private readonly canReceive: (pair: number) => boolean;
 
@@ -45,6 +44,17 @@ export class AutomaticSteering implements Steering {
   constructor(canReceive: (pair: number) => boolean, table: FlowTable = new Uint16Array(flowEntries)) {
     this.canReceive = canReceive;
     this.table = table;
+  }
+
+  /** Pairs in use. */
+  get pairs(): number {
+    return this.used;
+  }
+
+  set pairs(pairs: number) {
+    this.used = pairs;
+    // What was known of flows is not kept up while there is nothing to choose.
+    if (pairs === 1) this.table.fill(0);
   }
 
   uses(pair: number): boolean {
@@ -63,6 +73,7 @@ export class AutomaticSteering implements Steering {
   }
 
   learn(frame: Frame, pair: number): void {
+    if (this.used === 1) return;
     const entry = flowHash(frame) % flowEntries;
     // Not written in vain: other threads may have the line in their caches.
     if (this.table[entry] !== pair + 1) this.table[entry] = pair + 1;
@@ -70,7 +81,6 @@ export class AutomaticSteering implements Steering {
 
   reset(): void {
     this.pairs = 1;
-    this.table.fill(0);
   }
 
   /** The flows that are known, each as its place in the table and its pair. */

@@ -188,12 +188,12 @@ export class PackedQueue extends Ring implements ActiveQueue {
 
   /** The descriptors of a table follow each other; no flag but that for writing counts (2.8.7). */
   private readTable(chain: DescriptorChain, table: number, entries: number): void {
-    const { memory } = this;
+    const { words32, bytes } = this.memory;
     const end = table + descriptorBytes * entries;
     for (let at = table; at < end; at += descriptorBytes) {
-      const length = read32(memory, at + 4 * lengthWord);
+      const length = read32(words32, bytes, at + 4 * lengthWord);
       const address = this.bufferAddress(at, length);
-      this.addTo(chain, address, length, read32(memory, at + 4 * idAndFlagsWord) >>> 16);
+      this.addTo(chain, address, length, read32(words32, bytes, at + 4 * idAndFlagsWord) >>> 16);
     }
   }
 

@@ -74,7 +74,7 @@ export abstract class Ring {
   /** The address in the descriptor at `at`, from which on `length` bytes are guest memory. @throws DriverFault */
   protected bufferAddress(at: number, length: number): number {
     const { memory } = this;
-    const address = read32(memory, at) + read32(memory, at + 4) * 2 ** 32;
+    const address = read32(memory.words32, memory.bytes, at) + read32(memory.words32, memory.bytes, at + 4) * 2 ** 32;
     if (!within(memory.size, address, length)) this.failAddress(address, length);
     return address;
   }
@@ -111,9 +111,8 @@ function extent({ count, readableLength, writableLength }: DescriptorChain): str
   return `after ${count} descriptors of ${readableLength + writableLength} bytes`;
 }
 
-/** A 32-bit word at any address: indirect tables need no alignment. */
-export function read32(memory: GuestMemory, address: number): number {
-  if ((address & 3) === 0) return memory.words32[address >>> 2];
-  const bytes = memory.bytes;
+/** A 32-bit word at any address, of memory given by words and by bytes: indirect tables need no alignment. */
+export function read32(words32: Uint32Array, bytes: Uint8Array, address: number): number {
+  if ((address & 3) === 0) return words32[address >>> 2];
   return (bytes[address] | (bytes[address + 1] << 8) | (bytes[address + 2] << 16) | (bytes[address + 3] << 24)) >>> 0;
 }

@@ -47,6 +47,8 @@ export class Frame {
 
   private count = 0;
   private readonly bytes: Uint8Array[] = [];
+  /** The same memory as 16-bit words, where it was given. */
+  private readonly words: (Uint16Array | undefined)[] = [];
   /** Whole numbers of 32 bits: as elements of an array, addresses above 1 GiB would be floating-point numbers. */
   private starts = new Uint32Array(initialRanges);
   private lengths = new Uint32Array(initialRanges);
@@ -75,11 +77,15 @@ export class Frame {
     return this;
   }
 
-  /** Adds `length` bytes of `bytes` from `start` on. */
-  add(bytes: Uint8Array, start: number, length: number): this {
+  /**
+   * Adds `length` bytes of `bytes` from `start` on.
+   * @param words the same memory as 16-bit words, index = place in `bytes` / 2: short frames are then copied by words
+   */
+  add(bytes: Uint8Array, start: number, length: number, words?: Uint16Array): this {
     if (length === 0) return this;
     if (this.count === this.lengths.length) this.grow();
     this.bytes[this.count] = bytes;
+    this.words[this.count] = words;
     this.starts[this.count] = start;
     this.lengths[this.count] = length;
     this.count++;
@@ -97,7 +103,7 @@ export class Frame {
         continue;
       }
       const size = Math.min(available, length);
-      this.add(other.bytes[i], other.starts[i] + skip, size);
+      this.add(other.bytes[i], other.starts[i] + skip, size, other.words[i]);
       length -= size;
       skip = 0;
     }
@@ -123,8 +129,11 @@ export class Frame {
     return fold(sum);
   }
 
-  /** Copies `length` bytes of the frame from `from` on to `target` at `at`. The caller knows that both have them. */
-  copy(from: number, length: number, target: Uint8Array, at: number): void {
+  /**
+   * Copies `length` bytes of the frame from `from` on to `target` at `at`. The caller knows that both have them.
+   * @param targetWords the same memory as `target`, as for `add`
+   */
+  copy(from: number, length: number, target: Uint8Array, at: number, targetWords?: Uint16Array): void {
     let skip = from;
     for (let i = 0; length > 0; i++) {
       const available = this.lengths[i] - skip;
@@ -133,7 +142,11 @@ export class Frame {
         continue;
       }
       const size = Math.min(available, length);
-      copyBytes(this.bytes[i], this.starts[i] + skip, size, target, at);
+      const start = this.starts[i] + skip;
+      const words = this.words[i];
+      const even = size <= wordsCopy && words && targetWords && ((start | at) & 1) === 0 ? size & ~1 : 0;
+      if (even > 0) copyWords(words!, start, even, targetWords!, at);
+      copyBytes(this.bytes[i], start + even, size - even, target, at + even);
       at += size;
       length -= size;
       skip = 0;
@@ -205,15 +218,27 @@ const noBytes = new Uint8Array(0);
 /** Most frames have fewer; a 64 KiB segment from Linux has about nineteen. */
 const initialRanges = 24;
 
-/** Up to here a loop is faster than the view that a copy of typed arrays needs. */
-const shortCopy = 64;
+/**
+ * Up to so many bytes a loop is faster than the view that a copy of typed arrays needs. By words it takes half of the time;
+ * words of 32 bits would be faster still, but Linux's frames are not aligned to those.
+ */
+const bytesCopy = 64;
+const wordsCopy = 128;
 
 function copyBytes(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  if (length <= shortCopy) {
+  if (length <= bytesCopy) {
     for (let i = 0; i < length; i++) target[at + i] = source[start + i];
   } else {
     target.set(source.subarray(start, start + length), at);
   }
+}
+
+/** Places and length are in bytes, and even. */
+function copyWords(source: Uint16Array, start: number, length: number, target: Uint16Array, at: number): void {
+  const from = start >>> 1;
+  const to = at >>> 1;
+  const words = length >>> 1;
+  for (let i = 0; i < words; i++) target[to + i] = source[from + i];
 }
 
 /** Enough for Ethernet, two VLAN tags, IPv6 with an extension header, and TCP's ports. */
