@@ -183,10 +183,21 @@ describe('vmq boot', () => {
   it('has guests in workers gain a second card and lose it, and does what is asked of the first meanwhile', async () => {
     const { status, report } = await bootJson(
       ...['--workers', '--hotplug', '--check-driver', '--transitional', '--link', '1:delay=30ms', '--timeout', '60'],
-      ...['--fault', 'interrupt-duplicate@guest=2,times=2', ...execs('ping -c 3 -I eth1 10.0.1.2')],
+      ...[
+        '--fault',
+        'interrupt-duplicate@guest=2,times=2',
+        '--queues',
+        '3',
+        '--mtu',
+        '1400',
+        '--features',
+        '-mrg_rxbuf',
+      ],
+      ...execs('ping -c 3 -I eth1 10.0.1.2', '2:cat /sys/class/net/eth[01]/mtu'),
     );
     expect(status).toBe(0);
     expect(report.runs[0].stdout).toContain(' 0% packet loss');
+    expect(report.runs[1].stdout).toBe('1400\n1400\n');
     // The delay is that of both cards of guest 1, both ways.
     expect(Number(/min\/avg\/max = ([\d.]+)/.exec(report.runs[0].stdout)![1])).toBeGreaterThanOrEqual(60);
     expect(report.hotplug).toMatchObject([
@@ -199,7 +210,9 @@ describe('vmq boot', () => {
       expect(statements.reduce((sum, { checked }) => sum + checked, 0)).toBeGreaterThan(100);
     }
     expect(report.devices.map(({ injected }) => injected)).toMatchObject([undefined, [{ count: 2 }]]);
-    for (const { refused } of report.devices) {
+    for (const { refused, queuePairs } of report.devices) {
+      expect(queuePairs).toBe(3);
+      expect(refused).toContainEqual({ name: 'VIRTIO_NET_F_MRG_RXBUF', bit: 15, reason: 'not offered' });
       expect(refused).toContainEqual(expect.objectContaining({ reason: 'offered through the legacy interface only' }));
     }
   });
