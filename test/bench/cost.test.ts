@@ -77,6 +77,7 @@ describe('a profile', () => {
     [place('wasm-function[7]', 'wasm://wasm/1234'), 'guest'],
     [place('main_loop', 'file:///project/node_modules/v86/build/libv86.mjs', 3), 'v86'],
     [place('table', 'file:///project/node_modules/cli-table3/index.js', 3), 'libraries'],
+    [place('fill'), 'native'],
     [place('processTimers', 'node:internal/timers', 500), 'node'],
     [place('send', ours, 2), 'net'],
     [place('Lane', ours, 5), 'fabric'],
@@ -108,12 +109,12 @@ describe('a profile', () => {
       { microseconds: { net: 30, guest: 60 }, collections: 2, collectionTime: 3 },
       { microseconds: { fabric: 10, other: 100 }, collections: 1, collectionTime: 1 },
     ];
-    const value = (measure: string): number | undefined =>
-      threadSamples('tcp', threads, 1000).find((sample) => sample.measure === `tcp-${measure}`)?.value;
-    expect(value('share of net')).toBe(15);
-    expect(value('share of guest')).toBe(30);
-    expect(value('share of ours')).toBe(20);
-    expect(value('share of pci')).toBe(0);
+    const value = (measure: string, part?: string): number | undefined =>
+      threadSamples('tcp', threads, 1000).find((one) => one.measure === `tcp-${measure}` && one.part === part)?.value;
+    expect(value('share', 'net')).toBe(15);
+    expect(value('share', 'guest')).toBe(30);
+    expect(value('share', 'ours')).toBe(20);
+    expect(value('share', 'pci')).toBe(0);
     expect(value('collections')).toBe(3000);
     expect(value('collection-time')).toBe(4000);
     expect(threadSamples('tcp', [], 1000)).toEqual([]);

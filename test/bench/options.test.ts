@@ -45,7 +45,7 @@ describe('the options of the benchmark', () => {
 
   it('--quick measures less, but for what is asked for', () => {
     const { runs, seconds, warmUpSeconds } = parseOptions(['--quick', '--runs', '2'], suites);
-    expect({ runs, seconds, warmUpSeconds }).toEqual({ runs: 2, seconds: 1, warmUpSeconds: 8 });
+    expect({ runs, seconds, warmUpSeconds }).toEqual({ runs: 2, seconds: 1, warmUpSeconds: 4 });
   });
 
   it.each([

@@ -129,11 +129,16 @@ describe('plots', () => {
     expect(low).toBeGreaterThan(high);
   });
 
-  it('bear nothing but zeros', () => {
+  it('bear zeros, and leave out what is nothing else', () => {
     const results = new Results();
-    results.add('ours', { measure: 'lost', unit: 'frames', value: 0 });
-    results.add('ours', { measure: 'lost-at', unit: 'frames', value: 0, at: { queues: 1 } });
-    for (const { svg } of plots(results.measures())) expect(svg).not.toMatch(/NaN|Infinity/);
+    for (const at of [undefined, { queues: 1 }]) {
+      results.add('ours', { measure: 'lost', unit: 'frames', value: 0, at });
+      results.add('ours', { measure: 'rate', unit: 'kpps', value: 0, at });
+      results.add('theirs', { measure: 'rate', unit: 'kpps', value: 1, at });
+    }
+    const all = plots(results.measures());
+    expect(all.map(({ title }) => title)).toEqual(['rate, kpps', 'rate, kpps']);
+    for (const { svg } of all) expect(svg).not.toMatch(/NaN|Infinity/);
   });
 });
 

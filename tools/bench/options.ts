@@ -15,7 +15,7 @@ export interface BenchOptions extends BenchExtent {
 const numbers = {
   runs: { least: 1, most: 1000, default: 3, quick: 1 },
   seconds: { least: 1, most: 3600, default: undefined, quick: 1 },
-  'warm-up': { least: 0, most: 3600, default: 30, quick: 8 },
+  'warm-up': { least: 0, most: 3600, default: 30, quick: 4 },
 } as const;
 
 const defaultOut = 'bench-results';

@@ -17,11 +17,12 @@ const wide = 16;
 
 /**
  * Bars for a measure that stands alone. For those that have places, lines along the first part of the place, one for each
- * peer and value of its second part, and a plot for each value of the others.
+ * peer and value of its second part, and a plot for each value of the others. What is nothing but zeros has no plot.
  */
 export function plots(measures: readonly MeasureResult[]): Plot[] {
   const groups = grouped(measures, ({ name, at = {} }) => JSON.stringify([name, Object.entries(at).slice(2)]));
-  return groups.flatMap((group) => (group[0].at ? [linePlot(group)] : group.map(barPlot)));
+  const shown = groups.filter((group) => group.some(({ spread }) => Object.values(spread).flat().some(Boolean)));
+  return shown.flatMap((group) => (group[0].at ? [linePlot(group)] : group.map(barPlot)));
 }
 
 function grouped<T>(all: readonly T[], keyOf: (one: T) => string): T[][] {
@@ -33,12 +34,14 @@ function grouped<T>(all: readonly T[], keyOf: (one: T) => string): T[][] {
   return [...groups.values()];
 }
 
-const barLeft = 190;
+/** About as wide as a letter. */
+const letter = 6;
 const barHeight = 22;
 
 /** A bar as long as the median for each peer, with the spread as a line across its end. */
 function barPlot({ name, unit, median, spread }: MeasureResult): Plot {
   const peers = Object.keys(median);
+  const barLeft = 20 + letter * Math.max(20, ...peers.map(({ length }) => length));
   const bottom = peers.length * barHeight;
   const most = Math.max(...Object.values(spread).flat(), 0);
   const least = Math.min(...Object.values(spread).flat(), 0);

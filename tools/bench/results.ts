@@ -9,6 +9,8 @@ export interface Sample {
   readonly unit: string;
   readonly value: number;
   readonly at?: Place | undefined;
+  /** What of the peer it is about, when there are several: a layer of its programs. */
+  readonly part?: string | undefined;
 }
 
 export interface MeasureResult {
@@ -34,13 +36,14 @@ interface Known {
 export class Results {
   private readonly known = new Map<string, Known>();
 
-  add(peer: string, { measure, unit, value, at }: Sample): void {
+  add(peer: string, { measure, unit, value, at, part }: Sample): void {
+    const name = part === undefined ? peer : `${peer}: ${part}`;
     const key = JSON.stringify([measure, at]);
     let known = this.known.get(key);
     if (!known) this.known.set(key, (known = { name: measure, unit, ...(at && { at }), values: new Map() }));
-    const values = known.values.get(peer);
+    const values = known.values.get(name);
     if (values) values.push(value);
-    else known.values.set(peer, [value]);
+    else known.values.set(name, [value]);
   }
 
   /** The values of a peer, one of each run; none where it was not measured. */

@@ -32,7 +32,7 @@ export const cost: Suite = {
   help: 'interrupts and notifications for each frame, the share of each layer in a profile, garbage collections',
   peers,
   measures: loads.map(({ name }) => name),
-  seconds: 5,
+  seconds: 3,
   run: (context) => measureRounds(context, { peers: peersNamed(peers), measures, ours }),
 };
 
@@ -103,7 +103,8 @@ export function threadSamples(name: string, threads: readonly ThreadUse[], frame
   const sum = (of: (thread: ThreadUse) => number): number => threads.reduce((total, thread) => total + of(thread), 0);
   return [
     ...Object.entries(shares).map(([layer, time]) => ({
-      measure: `${name}-share of ${layer}`,
+      measure: `${name}-share`,
+      part: layer,
       unit: '%',
       value: (time / busy) * 100,
     })),

@@ -31,7 +31,8 @@ export function layerOf({ functionName, url, lineNumber }: Place, bundle: (url: 
   if (url.startsWith('wasm:')) return 'guest';
   if (/\/node_modules\/v86\//.test(url)) return 'v86';
   if (/\/node_modules\//.test(url)) return 'libraries';
-  if (!url.startsWith('file:')) return 'node';
+  if (url.startsWith('node:')) return 'node';
+  if (!url.startsWith('file:')) return 'native';
   const module = moduleAt(bundle(url), lineNumber);
   if (waits.some((one) => one.module === module && one.functionName === functionName)) return undefined;
   const [top, layer] = module.split('/');

@@ -15,7 +15,7 @@ export const pktgen: Suite = {
   help: "the kernel's packet generator: packets of 60 bytes sent and received, with 1 to 4 queues",
   peers: ours,
   measures: [name],
-  seconds: 3,
+  seconds: 2,
   run: (context) => {
     const measures = placesOf(axes, context.quick).map((at): Measure => ({
       name,

@@ -34,7 +34,7 @@ function suiteOf({ name, help, options }: Kind): Suite {
     help,
     peers: ours,
     measures: [name],
-    seconds: 2,
+    seconds: 1,
     run: (context) => {
       const measures = placesOf(axes, context.quick).map((at): Measure => ({
         name,
