@@ -32,7 +32,7 @@ export interface QemuMachine extends Machine {
 }
 
 export const qemuProgram = 'qemu-system-i386';
-const bootMs = 180_000;
+const bootMs = 300_000;
 
 /** Clock ticks a second in /proc, which are the same on all of Linux's machines. */
 const ticks = 100;

@@ -12,7 +12,7 @@ import type { Machine } from './machine.js';
 /** The network cards that v86 brings itself. */
 export type V86CardType = 'virtio' | 'ne2k';
 
-const bootMs = 120_000;
+const bootMs = 300_000;
 
 /**
  * Boots a guest with one of v86's own cards. It is the machine that this project's guests have, but for the card: the
