@@ -6,25 +6,31 @@ export class HoldDeadline {
   private readonly clock: Clock;
   private readonly milliseconds: number;
   private readonly lanes: readonly (TransmitLane | undefined)[];
+  private readonly expired: () => void;
   private cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, milliseconds: number, lanes: readonly (TransmitLane | undefined)[]) {
+  /** @param expired called when the packet that waits longest has reached its deadline */
+  constructor(clock: Clock, milliseconds: number, lanes: readonly (TransmitLane | undefined)[], expired: () => void) {
     this.clock = clock;
     this.milliseconds = milliseconds;
     this.lanes = lanes;
+    this.expired = expired;
   }
 
-  /** Calls `expired`, if nothing else is to be called yet, when the packet that waits longest reaches its deadline. */
-  watch(expired: () => void): void {
+  /** Sees to it that `expired` is called, if nothing else is to be called yet. */
+  watch(): void {
     if (this.cancel) return;
     let since = Infinity;
-    for (const lane of this.lanes) since = Math.min(since, lane?.waitingSince ?? Infinity);
+    for (const lane of this.lanes) {
+      const waiting = lane?.waitingSince;
+      if (waiting !== undefined && waiting < since) since = waiting;
+    }
     if (since === Infinity) return;
     // Whole milliseconds: what rounding leaves of one would be waited for again and again.
     const left = Math.ceil(since + this.milliseconds - this.clock.now());
     this.cancel = this.clock.after(Math.max(0, left), () => {
       this.cancel = undefined;
-      expired();
+      this.expired();
     });
   }
 

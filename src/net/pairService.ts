@@ -98,11 +98,14 @@ export class PairService implements DataPath {
 
   notify(index: number, queue: ActiveQueue, byDriver: boolean): void {
     if (byDriver) this.statistics.notified(index);
-    this.guard(() => {
-      this.takeQueue(index, queue);
+    // As `guard` does, without a closure for each notification.
+    try {
+      if (!this.lanesOf(index)[index >>> 1]) this.takeQueue(index, queue);
       if (index % 2 === 1) this.transmit(index >>> 1, byDriver);
       else this.refilled(index >>> 1);
-    });
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   changed(): void {
@@ -137,7 +140,7 @@ export class PairService implements DataPath {
 
   resetQueue(index: number): void {
     const pair = index >>> 1;
-    const { lanes } = index % 2 === 0 ? this.reception : this.transmission;
+    const lanes = this.lanesOf(index);
     lanes[pair]?.show();
     if (index % 2 === 1) this.transmission.forget(pair);
     lanes[pair] = undefined;
@@ -255,6 +258,11 @@ export class PairService implements DataPath {
   private setSuspended(suspended: boolean): void {
     this.suspended = suspended;
     this.transmission.taking = !suspended;
+  }
+
+  /** By pair, those of the queue's direction. */
+  private lanesOf(index: number): (ReceiveLane | TransmitLane | undefined)[] {
+    return index % 2 === 0 ? this.reception.lanes : this.transmission.lanes;
   }
 
   /** Puts to work a queue that was not yet. */

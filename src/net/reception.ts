@@ -8,8 +8,9 @@ export class Reception {
   /** By pair; undefined where the driver has no queue. */
   readonly lanes: (ReceiveLane | undefined)[];
   private readonly coalescing: NotificationCoalescing;
-  /** Pairs that received frames since the last flush. */
+  /** Pairs that received frames since the last flush: the first `receivedCount` of these. */
   private readonly received: number[] = [];
+  private receivedCount = 0;
   /** What the card that was saved had received and not shown. */
   private unshown: readonly number[] = [];
 
@@ -22,15 +23,15 @@ export class Reception {
   receive(frame: Frame, pair: number, lane: ReceiveLane): Sent {
     const answer = lane.receive(frame);
     // The first of a burst on that pair: those behind it are shown with it.
-    if (answer === Sent.taken && lane.fresh === 1) this.received.push(pair);
+    if (answer === Sent.taken && lane.fresh === 1) this.received[this.receivedCount++] = pair;
     if (answer === Sent.full) this.starved(pair);
     return answer;
   }
 
   /** A burst is at its end. */
   flush(): void {
-    for (const pair of this.received) this.show(pair);
-    this.received.length = 0;
+    for (let i = 0; i < this.receivedCount; i++) this.show(this.received[i]);
+    this.receivedCount = 0;
   }
 
   /** Makes what a pair received visible to the driver, which is told now or later. */
@@ -66,7 +67,7 @@ export class Reception {
   /** Gives up the queues. */
   forget(): void {
     this.lanes.fill(undefined);
-    this.received.length = 0;
+    this.receivedCount = 0;
     this.unshown = [];
   }
 

@@ -32,7 +32,7 @@ export class Transmission {
     this.clock = clock;
     this.card = card;
     this.lanes = new Array<undefined>(pairs).fill(undefined);
-    this.deadline = new HoldDeadline(clock, deadline, this.lanes);
+    this.deadline = new HoldDeadline(clock, deadline, this.lanes, () => this.card.expired());
   }
 
   /** Sends what can be sent on one pair, or on all, as one burst. @throws DriverFault */
@@ -49,7 +49,7 @@ export class Transmission {
     } finally {
       this.working = false;
       this.card.flush();
-      this.deadline.watch(() => this.card.expired());
+      this.deadline.watch();
     }
   }
 

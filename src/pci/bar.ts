@@ -10,8 +10,13 @@ export interface Region {
 
 /** A memory BAR of `size` bytes behind which structures lie; between them it reads as zero and ignores writes. */
 export function dispatchBar(size: number, regions: readonly Region[]): BarSpace {
-  const find = (offset: number): Region | undefined =>
-    regions.find((region) => offset >= region.offset && offset < region.offset + region.size);
+  // By a loop: every notification comes this way, and a closure would be made for each.
+  const find = (offset: number): Region | undefined => {
+    for (const region of regions) {
+      if (offset >= region.offset && offset < region.offset + region.size) return region;
+    }
+    return undefined;
+  };
   return {
     kind: 'memory',
     size,

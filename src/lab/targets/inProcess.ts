@@ -47,13 +47,13 @@ export class BareMachine implements ImmediateMachine {
   readPort(port: number, width: Width): number {
     const at = this.configPort(port);
     if (at !== undefined) return at < 0 ? this.readAddress(port, width) : this.inserted.config.read(at, width) >>> 0;
-    return this.registers('io', port)?.read(width) ?? allOnes[width];
+    return this.readBar('io', port, width);
   }
 
   writePort(port: number, width: Width, value: number): void {
     if (port === 0xcf8 && width === 4) this.configAddress = value;
     const at = this.configPort(port);
-    if (at === undefined) this.registers('io', port)?.write(width, value);
+    if (at === undefined) this.writeBar('io', port, width, value);
     else if (at >= 0) this.inserted.config.write(at, width, value);
   }
 
@@ -63,12 +63,12 @@ export class BareMachine implements ImmediateMachine {
       for (let i = 0; i < width; i++) value += this.memory.bytes[address + i] * 2 ** (8 * i);
       return value;
     }
-    return this.registers('memory', address)?.read(width) ?? allOnes[width];
+    return this.readBar('memory', address, width);
   }
 
   write(address: number, width: Width, value: number): void {
     if (address + width <= this.memory.size) this.store(address, width, value);
-    else this.registers('memory', address)?.write(width, value);
+    else this.writeBar('memory', address, width, value);
   }
 
   bytes(address: number, length: number): Uint8Array {
@@ -101,18 +101,25 @@ export class BareMachine implements ImmediateMachine {
     return port === 0xcf8 && width === 4 ? this.configAddress : allOnes[width];
   }
 
-  private registers(kind: 'memory' | 'io', address: number) {
-    const index = this.inserted.bars.findIndex((bar, i) => {
-      const start = this.mapped[i];
-      return bar?.kind === kind && start !== undefined && address >= start && address < start + bar.size;
-    });
-    if (index < 0) return undefined;
-    const bar = this.inserted.bars[index]!;
-    const offset = address - this.mapped[index]!;
-    return {
-      read: (width: Width) => bar.read(offset, width) >>> 0,
-      write: (width: Width, value: number) => bar.write(offset, width, value),
-    };
+  private readBar(kind: 'memory' | 'io', address: number, width: Width): number {
+    const index = this.barAt(kind, address);
+    return index < 0 ? allOnes[width] : this.inserted.bars[index]!.read(address - this.mapped[index]!, width) >>> 0;
+  }
+
+  private writeBar(kind: 'memory' | 'io', address: number, width: Width, value: number): void {
+    const index = this.barAt(kind, address);
+    if (index >= 0) this.inserted.bars[index]!.write(address - this.mapped[index]!, width, value);
+  }
+
+  /** The number of the BAR behind which an address lies, or -1. */
+  private barAt(kind: 'memory' | 'io', address: number): number {
+    const { bars } = this.inserted;
+    for (let index = 0; index < bars.length; index++) {
+      const bar = bars[index];
+      const start = this.mapped[index];
+      if (bar?.kind === kind && start !== undefined && address >= start && address < start + bar.size) return index;
+    }
+    return -1;
   }
 
   private message(address: number, data: number): void {

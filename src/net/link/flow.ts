@@ -5,7 +5,8 @@ import { read16, read32 } from './words.js';
 
 /**
  * A number that is the same for both directions of a flow: from addresses, protocol and ports of IPv4 and IPv6, from
- * addresses and protocol of fragments and other protocols, 0 for everything else.
+ * addresses and protocol of fragments and other protocols, 0 for everything else. It has 30 bits: engines keep larger numbers
+ * as objects.
  */
 export function flowHash(frame: Frame): number {
   if (frame.flow < 0) frame.flow = hashOf(frame);
@@ -50,5 +51,5 @@ function mix(a: number, b: number, c: number): number {
   let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 1, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-  return (h ^ (h >>> 16)) >>> 0;
+  return (h ^ (h >>> 16)) >>> 2;
 }
