@@ -26,6 +26,14 @@ export const dropReasons = {
   reset: 'the device was reset while the frame waited',
   /** What came from outside is not what the port carries: no frame, or one without its tunnel's header. */
   malformed: 'what came from outside is no frame of this kind of port',
+  /** A checksum in it does not hold. */
+  checksum: 'a checksum in it is wrong',
+  /** A fragment of a packet came to who does not put them together. */
+  fragment: 'it is a fragment, and the receiver takes whole packets only',
+  /** The receiver does not speak its protocol, or not this part of it. */
+  protocol: 'the receiver does not speak its protocol',
+  /** The receiver knows no way to its address, or nobody uses its port there. */
+  unreachable: 'nobody can be reached at its address or port',
   /** A way out of the process has nobody at its other end. */
   disconnected: 'nobody is at the other end',
   /** What came in a tunnel belongs to another of its networks. */
