@@ -41,6 +41,7 @@ export async function boot(settings: BootSettings, allStreams: Streams): Promise
       try {
         const { stations, capture } = network;
         const second = await plugSecondCards(settings, network, progress, signal);
+        await useWaysOut(network);
         progress.done(bootSummary(stations));
         if (interactive) await runConsole(stations, streams, signal);
         const runs = await runCommands(settings, stations, streams, progress, signal);
@@ -54,7 +55,8 @@ export async function boot(settings: BootSettings, allStreams: Streams): Promise
           const document = report(reports, runs, hotplug, captureReport, ports);
           streams.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
         } else {
-          streams.stdout.write(`\n${tables(reports).join('\n\n')}\n`);
+          const ways = network.ports.flatMap((port) => port.lines?.() ?? []).join('\n');
+          streams.stdout.write(`\n${[...tables(reports), ways].filter(Boolean).join('\n\n')}\n`);
         }
         return runs.every(({ status }) => status === 0) ? 0 : 1;
       } finally {
@@ -73,6 +75,13 @@ function tables(stations: readonly StationReport[]): string[] {
 /** Everything that is for people goes to standard error, as standard output is taken. */
 function withoutOutput({ stdin, stderr }: Streams): Streams {
   return { stdin, stdout: stderr, stderr };
+}
+
+/** Has the guests make use of ways out that are of use to all of them. */
+async function useWaysOut({ ports, stations }: Network): Promise<void> {
+  const commands = ports.flatMap(({ guestCommand }) => guestCommand ?? []);
+  if (commands.length === 0) return;
+  await Promise.all(stations.map(({ guest }) => guest.run(commands.join('\n'))));
 }
 
 async function plugSecondCards(

@@ -4,6 +4,7 @@ import { patience, type BackendName } from './backends.js';
 import type { CaptureWish, RunningCapture } from './capture.js';
 import type { GuestFault } from './faultOption.js';
 import type { NetFeatureWishes } from './featureWishes.js';
+import { guestAddress, guestMac } from './guestAddress.js';
 import { SecondCard } from './hotplug.js';
 import { linkOf, type GuestLink } from './linkOption.js';
 import { openPorts, type OuterPort, type PortWish } from './ports.js';
@@ -66,7 +67,7 @@ export class Station {
   }
 
   get ip(): string {
-    return address(this.number);
+    return guestAddress(this.number);
   }
 
   async report(): Promise<StationReport> {
@@ -179,10 +180,6 @@ function leastMtu(ports: readonly OuterPort[]): number | undefined {
   return least === Infinity ? undefined : least;
 }
 
-function address(number: number): string {
-  return `10.0.0.${number}`;
-}
-
 /** What all cards of a network are like. */
 function cardOptions({ queuePairs, mtu, features, transitional }: NetworkOptions) {
   return { queuePairs, mtu, features, transitional, deadline: patience };
@@ -200,11 +197,11 @@ async function plugIn(
   const faults = asked
     .filter((plan) => (plan.guest ?? number) === number)
     .map(({ fault, when }) => ({ fault, ...(when && { when }) }));
-  const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
+  const mac = guestMac(number);
   const card = { ...cardOptions(options), name: `guest ${number}`, mac };
   const { guest, cards } = seat;
   guest.onProblem.on(({ message }) => progress.note(`In the machine of guest ${number}: ${message}`));
-  const up = bringUp(guest, `${address(number)}/24`, signal);
+  const up = bringUp(guest, `${guestAddress(number)}/24`, signal);
   const slot = await cards.plug({ card, conditions: linkOf(links, number), faults, checkDriver });
   await up(slot).catch((error: unknown) => {
     if (faults.length === 0 || signal.aborted || !(error instanceof Error)) throw error;

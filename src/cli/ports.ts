@@ -31,6 +31,10 @@ export interface OuterPort {
   readonly mtu?: number;
   /** Tells it how many queue pairs are in use. */
   useLanes?(count: number): void;
+  /** A shell command that has a guest make use of it. */
+  readonly guestCommand?: string;
+  /** What passed it, for people. */
+  lines?(): readonly string[];
 }
 
 /** What a --port asks for. @throws UserError when it can't be opened like that */

@@ -24,6 +24,7 @@ import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
+import { forwardWish, gatewayPort, type ForwardWish } from './gateway.js';
 import { GuestNumbers, lastGuest } from './guestNumbers.js';
 import { portHelp, portWish, type PortWish } from './ports.js';
 import { probe } from './probe.js';
@@ -62,6 +63,9 @@ export interface BootOptions extends ImageOptions {
   readonly hotplug?: boolean;
   readonly checkDriver?: boolean;
   readonly port?: readonly PortWish[];
+  /** True where no address was given. */
+  readonly gateway?: string | true;
+  readonly forward?: readonly ForwardWish[];
   readonly link?: readonly GuestLink[];
   readonly capture?: string;
   readonly snapLength?: number;
@@ -117,6 +121,11 @@ rate, lane-rate, delay, jitter, loss, duplicate, reorder, mtu, queue and seed;
 each way of a link has all of them by itself.
 Two vmq boot on one VXLAN or relay have guests of their own with, for one of
 them, --first-guest 3: guest N is vmN, at 10.0.0.N.
+With --gateway there is a station, at 10.0.0.254 or the address given, that gives
+addresses (DHCP) and the guests' names (DNS: guest1, guest2, …) and answers pings.
+With --forward 8080:1:80, which makes one too, port 8080 of this machine leads to
+port 80 of guest 1; it is open to this machine only, unless an address is before it.
+Nothing leads out of the network but the ports of --port.
 With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 
 The exit status is 0 when every command's was, else 1; it is 2 when what was
@@ -186,6 +195,12 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--check-driver', "watch the guests' drivers for what the specification forbids them")
     .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
     .option('--port <kind:address>', 'a way out of the network, as below; may be given more than once', portWish)
+    .option('--gateway [address]', 'a station that gives guests addresses and names: 10.0.0.254')
+    .option(
+      '--forward <[address:]port:guest:port>',
+      'pass a port of this machine on to a guest; /udp for UDP',
+      forwardWish,
+    )
     .option('--link <conditions>', "what the guests' links are like: rate=10mbit,delay=20ms,loss=1%", guestLink)
     .option('--capture <file>', "write all that passes the guests' ports as pcapng; - is standard output", captureFile)
     .option('--snap-length <bytes>', 'the most of each frame that is captured', wholeNumber('snap-length'))
@@ -298,13 +313,15 @@ export function bootSettings(options: BootOptions): BootSettings {
   }
   const workers = options.workers ?? (guests > 1 && backend === 'switch' && haveWorkers());
   if (ports && backend !== 'switch') throw new UserError(`--port needs the switch; leave out --backend ${backend}.`);
+  const gateway = gatewayOf(options, numbers);
   if (features && !transitional) checkModern(features);
   if (faults) checkGuests(faults, numbers);
   if (links) checkLinks(links, numbers);
   return {
     network: {
-      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, ports, links },
+      ...{ guests, queuePairs: queues, backend, mtu, features, transitional, checkDriver, faults, links },
       ...{ memoryMiB: memory, commandLine: append, kernel, initrd, first: numbers.first, workers },
+      ports: gateway ? [gateway, ...(ports ?? [])] : ports,
       image: { suite, kernelPackage, mirror },
     },
     commands: exec.map((text) => guestCommand(text, numbers)),
@@ -313,6 +330,17 @@ export function bootSettings(options: BootOptions): BootSettings {
     hotplug,
     capture: capture === undefined ? undefined : { file: capture, snapLength },
   };
+}
+
+/** The gateway, where an option asks for one. */
+function gatewayOf(
+  { gateway, forward: forwards = [], mtu, backend }: BootOptions,
+  guests: GuestNumbers,
+): PortWish | undefined {
+  if (gateway === undefined && forwards.length === 0) return undefined;
+  const option = gateway === undefined ? '--forward' : '--gateway';
+  if (backend !== 'switch') throw new UserError(`${option} needs the switch; leave out --backend ${backend}.`);
+  return gatewayPort({ address: gateway === true ? undefined : gateway, forwards, guests, mtu });
 }
 
 function imageOptions(command: Command): Command {

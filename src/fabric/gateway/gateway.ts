@@ -14,6 +14,7 @@ import { icmpReceived, isEcho, unreachable, unreachableCode } from './icmp.js';
 import { arpType, Neighbours } from './neighbours.js';
 import { domainOf, hostsOf, numbersOf, type GatewayOptions, type Numbers } from './options.js';
 import { Outgoing, Packet, protocols } from './packet.js';
+import { Reassembly } from './reassembly.js';
 import type { TcpConnection } from './tcp/connection.js';
 import { Tcp, type Prepare, type TcpCounters } from './tcp/tcp.js';
 import { datagramFrame, maxDatagramBytes, Udp, type OutgoingDatagram, type UdpReceiver } from './udp.js';
@@ -45,8 +46,7 @@ export interface GatewayCounters {
  * only, and leads nowhere else: packets for other networks are refused with an ICMP message, and other names do not exist.
  *
  * All its memory is bounded: leases, neighbours, connections and their buffers. What it can't send at once waits where it
- * is in a connection's buffer; datagrams are dropped and counted. Large segments pass whole, both ways. Fragments are not
- * put together: it drops and counts them.
+ * is in a connection's buffer; datagrams are dropped and counted. Large segments pass whole, both ways.
  */
 export class Gateway implements Port {
   readonly name: string;
@@ -61,6 +61,7 @@ export class Gateway implements Port {
   private readonly names: Names;
   private readonly packet = new Packet();
   private readonly out: Outgoing;
+  private readonly reassembly: Reassembly;
   private readonly neighbours: Neighbours;
   private readonly udp = new Udp();
   private readonly tcp: Tcp;
@@ -92,6 +93,7 @@ export class Gateway implements Port {
     this.names.fix(this.subnet.address, ['gateway']);
     for (const host of hosts) this.names.fix(host.address, host.names);
     this.out = new Outgoing(this.mac, this.subnet.address);
+    this.reassembly = new Reassembly(clock);
     this.neighbours = new Neighbours(this);
     this.tcp = new Tcp({
       ...{ clock, neighbours: this.neighbours, out: this.out, random, ...this.numbers },
@@ -114,7 +116,7 @@ export class Gateway implements Port {
       this.count.inFrames++;
       this.count.inBytes += frame.length;
       const reason = this.receive(frame);
-      if (reason === undefined) return Sent.taken;
+      if (reason === undefined || reason === partTaken) return Sent.taken;
       if (reason in filterReasons) {
         const kind = reason as FilterReason;
         frame.lost = kind;
@@ -122,7 +124,8 @@ export class Gateway implements Port {
       } else {
         this.drop(reason as DropReason, frame);
       }
-      return Sent.dropped;
+      // Whoever is answered why is answered at the end of the burst, which only one has that was taken.
+      return this.outbox.length > 0 ? Sent.taken : Sent.dropped;
     } finally {
       this.receiving = false;
     }
@@ -258,18 +261,27 @@ export class Gateway implements Port {
     throw new PortError(`'${text}' is no address of a station in the network of ${addressText(this.subnet.address)}.`);
   }
 
-  private receive(frame: Frame): DropReason | FilterReason | undefined {
+  private receive(frame: Frame): DropReason | FilterReason | typeof partTaken | undefined {
     if (frame.length < ethernetHeaderBytes) return 'runt';
-    const head = frame.head();
-    const group = (head[0] & 1) !== 0;
-    if (group && !everybody.every((byte, i) => byte === head[i])) return 'multicast';
-    if (!group && !this.mac.every((byte, i) => byte === head[i])) return 'unicast';
-    const type = read16(head, 12);
+    const { bytes, start } = frame.head();
+    const group = (bytes[start] & 1) !== 0;
+    if (!(group ? everybody : this.mac).every((byte, i) => byte === bytes[start + i])) {
+      return group ? 'multicast' : 'unicast';
+    }
+    const type = read16(bytes, start + 12);
     if (type === arpType) return this.neighbours.received(frame);
     if (type === etherType.vlan || type === etherType.providerVlan) return 'otherNetwork';
     if (type !== etherType.ipv4) return 'protocol';
-    const { packet } = this;
-    return packet.read(frame) ?? this.deliver(packet);
+    return this.packet.read(frame) ?? this.whole(this.packet) ?? this.deliver(this.packet);
+  }
+
+  /** Keeps what is only a part of a packet, until it is whole and `packet` is that. */
+  private whole(packet: Packet): DropReason | typeof partTaken | undefined {
+    if (!packet.isFragment) return undefined;
+    if (packet.destination !== this.subnet.address) return 'unreachable';
+    const frame = this.reassembly.add(packet);
+    if (typeof frame === 'boolean') return frame ? partTaken : 'fragment';
+    return packet.read(frame);
   }
 
   private deliver(packet: Packet): DropReason | undefined {
@@ -362,6 +374,8 @@ function macOf(address: number): Uint8Array {
   return Uint8Array.of(0x52, 0x55, address >>> 24, address >>> 16, address >>> 8, address);
 }
 
+/** A fragment that was kept. */
+const partTaken = 'part';
 const everybody = new Uint8Array(6).fill(0xff);
 /** Answers that wait for the end of a burst. */
 const mostLater = 256;

@@ -71,7 +71,8 @@ export class Neighbours {
   /** A frame with ARP came in. */
   received(frame: Frame): DropReason | undefined {
     if (frame.length < arpFrameBytes) return 'malformed';
-    const bytes = frame.head();
+    const bytes = new Uint8Array(arpFrameBytes);
+    frame.copy(0, arpFrameBytes, bytes, 0);
     const usual = read16(bytes, 14) === ethernet && read16(bytes, 16) === ipv4 && bytes[18] === 6 && bytes[19] === 4;
     if (!usual) return 'protocol';
     const operation = read16(bytes, field.operation);

@@ -7,7 +7,7 @@ import { read16, read32, write16, write32 } from '../../net/link/words.js';
 export const protocols = { icmp: 1, tcp: 6, udp: 17 } as const;
 
 /** Offsets in a frame without tags that carries IPv4 without options, which is what the gateway sends (RFC 791). */
-const ip = {
+export const ip = {
   start: ethernetHeaderBytes,
   length: 16,
   id: 18,
@@ -17,7 +17,7 @@ const ip = {
   checksum: 24,
 } as const;
 const addresses = { source: 26, destination: 30 } as const;
-const ipHeaderBytes = 20;
+export const ipHeaderBytes = 20;
 /** Where the transport header begins in what the gateway sends. */
 export const transportStart = ip.start + ipHeaderBytes;
 /** Enough for Ethernet, and for IPv4 and TCP with all the options that there can be. */
@@ -52,13 +52,17 @@ export class Packet {
     if (bytes[ip.start] >>> 4 !== 4 || header < ipHeaderBytes || length < header) return 'malformed';
     if (frame.length < ip.start + length) return 'malformed';
     if (sumBytes(bytes, ip.start, header) !== 0xffff) return 'checksum';
-    if ((read16(bytes, ip.fragment) & fragmentBits) !== 0) return 'fragment';
     this.source = read32(bytes, addresses.source);
     this.destination = read32(bytes, addresses.destination);
     this.protocol = bytes[ip.protocol];
     this.start = ip.start + header;
     this.length = length - header;
     return undefined;
+  }
+
+  /** It is only a part of a packet. */
+  get isFragment(): boolean {
+    return (read16(this.bytes, ip.fragment) & fragmentBits) !== 0;
   }
 
   /** The Ethernet address that it came from. */

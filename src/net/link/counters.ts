@@ -28,8 +28,8 @@ export const dropReasons = {
   malformed: 'what came from outside is no frame of this kind of port',
   /** A checksum in it does not hold. */
   checksum: 'a checksum in it is wrong',
-  /** A fragment of a packet came to who does not put them together. */
-  fragment: 'it is a fragment, and the receiver takes whole packets only',
+  /** A fragment that does not fit to the others of its packet. */
+  fragment: 'it is a fragment that fits to no others',
   /** The receiver does not speak its protocol, or not this part of it. */
   protocol: 'the receiver does not speak its protocol',
   /** The receiver knows no way to its address, or nobody uses its port there. */

@@ -1,0 +1,101 @@
+import { sumBytes } from '../../net/link/checksum.js';
+import { Frame } from '../../net/link/frame.js';
+import { read16, write16 } from '../../net/link/words.js';
+import type { Clock } from '../../virtio/clock.js';
+import { ip, ipHeaderBytes, type Packet } from './packet.js';
+
+/** A packet of which there are some fragments. */
+interface Parts {
+  readonly began: number;
+  readonly bytes: Uint8Array;
+  /** What of its payload is there, from and to, in order and without overlaps. */
+  readonly ranges: [from: number, to: number][];
+  /** How long its payload is, where the last fragment came. */
+  length: number | undefined;
+}
+
+/** Packets that are put together at a time, pieces of each, and how long it may take in milliseconds (RFC 791, 3.2). */
+const mostPackets = 16;
+const mostPieces = 64;
+const timeoutMs = 15_000;
+const mostPayload = 65_535 - ipHeaderBytes;
+/** In the field for fragments: more are to come, and the place of this one in units of 8 bytes. */
+const moreFragments = 0x2000;
+const offsetBits = 0x1fff;
+
+/** Puts fragments of IPv4 together (RFC 791, 3.2). Those that overlap are an attack, and end their packet. */
+export class Reassembly {
+  private readonly clock: Clock;
+  /** In the order in which they began. */
+  private readonly packets = new Map<string, Parts>();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /**
+   * Takes the fragment that `packet` has read; answers the frame of the whole packet where it was the last that was missing,
+   * and whether it was kept else.
+   */
+  add({ bytes: head, frame, source, destination, protocol, start, length }: Packet): Frame | boolean {
+    this.forgetOld();
+    const field = read16(head, ip.fragment);
+    const from = (field & offsetBits) * 8;
+    const last = (field & moreFragments) === 0;
+    const name = `${source} ${destination} ${protocol} ${read16(head, ip.id)}`;
+    if (length === 0 || from + length > mostPayload || (!last && length % 8 !== 0)) return false;
+    const parts = this.packets.get(name) ?? this.begin(name, head);
+    if (!note(parts, from, from + length, last)) {
+      this.packets.delete(name);
+      return false;
+    }
+    frame.copy(start, length, parts.bytes, ip.start + ipHeaderBytes + from);
+    const [whole, ...more] = parts.ranges;
+    if (more.length > 0 || whole[0] > 0 || whole[1] !== parts.length) return true;
+    this.packets.delete(name);
+    return finish(parts.bytes, parts.length);
+  }
+
+  private begin(name: string, head: Uint8Array): Parts {
+    const [oldest] = this.packets.keys();
+    if (this.packets.size >= mostPackets) this.packets.delete(oldest);
+    const bytes = new Uint8Array(ip.start + ipHeaderBytes + mostPayload);
+    bytes.set(head.subarray(0, ip.start + ipHeaderBytes));
+    const parts: Parts = { began: this.clock.now(), bytes, ranges: [], length: undefined };
+    this.packets.set(name, parts);
+    return parts;
+  }
+
+  private forgetOld(): void {
+    const now = this.clock.now();
+    for (const [name, { began }] of this.packets) if (now - began > timeoutMs) this.packets.delete(name);
+  }
+}
+
+/** Notes a piece; false where it does not fit to the others. */
+function note(parts: Parts, from: number, to: number, last: boolean): boolean {
+  const { ranges } = parts;
+  if (last && parts.length !== undefined && parts.length !== to) return false;
+  if (last) parts.length = to;
+  const overlaps = ranges.some((range) => from < range[1] && range[0] < to);
+  const beyond = parts.length !== undefined && Math.max(to, ...ranges.map((range) => range[1])) > parts.length;
+  if (overlaps || beyond) return false;
+  ranges.push([from, to]);
+  ranges.sort((a, b) => a[0] - b[0]);
+  for (let i = ranges.length - 1; i > 0; i--) {
+    if (ranges[i][0] !== ranges[i - 1][1]) continue;
+    ranges[i - 1][1] = ranges[i][1];
+    ranges.splice(i, 1);
+  }
+  return ranges.length <= mostPieces;
+}
+
+/** Gives the whole packet a header without options, as of one that was never cut. */
+function finish(bytes: Uint8Array, length: number): Frame {
+  bytes[ip.start] = 0x45;
+  write16(bytes, ip.length, ipHeaderBytes + length);
+  write16(bytes, ip.fragment, 0);
+  write16(bytes, ip.checksum, 0);
+  write16(bytes, ip.checksum, 0xffff - sumBytes(bytes, ip.start, ipHeaderBytes));
+  return new Frame().start(0).add(bytes, 0, ip.start + ipHeaderBytes + length);
+}
