@@ -185,9 +185,11 @@ export class TcpConnection implements Waiter {
     this.place.wake(this);
   }
 
+  /** Who was there once may be again: what is under way then has its usual time (RFC 1122, 4.2.3.9). */
   unresolved(): void {
     this.resolving = false;
-    this.fail('unreachable');
+    if (!this.sender) this.fail('unreachable');
+    else if (this.sender.waits) this.startTimer(this.sender.timeout.value);
   }
 
   /** For TCP: forgets it without a word. */
@@ -250,8 +252,15 @@ export class TcpConnection implements Waiter {
 
   /** RFC 5961, 3: only the very next number resets, others might be guessed. */
   private wasReset(segment: Segment, receiver: Receiver): DropReason | undefined {
-    if (segment.sequence === receiver.next) this.fail(this.phase === 'synReceived' ? 'refused' : 'reset');
-    else if (receiver.isNear(segment)) receiver.acknowledge();
+    if (segment.sequence !== receiver.next) {
+      if (receiver.isNear(segment)) receiver.acknowledge();
+    } else if (receiver.finished && this.sender?.finQueued && this.sender.buffer.length === 0) {
+      // All came through, both ways, and the other end has forgotten it already (RFC 9293, 3.10.7.4).
+      this.tell.closed = this.phase === 'established';
+      this.close();
+    } else {
+      this.fail(this.phase === 'synReceived' ? 'refused' : 'reset');
+    }
     return undefined;
   }
 
