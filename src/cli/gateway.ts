@@ -56,8 +56,8 @@ export function gatewayPort(settings: GatewaySettings): PortWish {
 function gatewayAddress({ address, guests }: GatewaySettings): string {
   const { first, last } = guests;
   const usual = last < lastGuest ? lastGuest : first - 1;
+  if (usual === 0) throw new UserError('A gateway needs an address, and the guests have them all; start fewer.');
   const number = address === undefined ? usual : Number(/^10\.0\.0\.(\d{1,3})$/.exec(address)?.[1]);
-  if (number === 0) throw new UserError('A gateway needs an address, and the guests have them all; start fewer.');
   if (!(number >= 1 && number <= lastGuest)) {
     throw new UserError(`--gateway takes an address of the guests' network, such as 10.0.0.254; '${address}' is none.`);
   }

@@ -74,6 +74,7 @@ export class Gateway implements Port {
   private running = false;
   private again = false;
   private due = false;
+  private soon = false;
   private readonly count = {
     ...{ inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, echoes: 0 },
     ...{ dropped: {} as GatewayCounters['dropped'], filtered: {} as GatewayCounters['filtered'] },
@@ -99,6 +100,7 @@ export class Gateway implements Port {
       ...{ clock, neighbours: this.neighbours, out: this.out, random, ...this.numbers },
       transmit: (frame) => this.offer(frame),
       run: () => this.run(),
+      runSoon: () => this.runSoon(),
       later: (make) => this.later(make),
     });
     this.dns = new DnsServer(this.names);
@@ -227,6 +229,16 @@ export class Gateway implements Port {
 
   private run(): void {
     if (!this.receiving) this.flush();
+  }
+
+  /** Whoever reads or writes is not told of anything before it has done so. */
+  private runSoon(): void {
+    if (this.soon) return;
+    this.soon = true;
+    void Promise.resolve().then(() => {
+      this.soon = false;
+      this.run();
+    });
   }
 
   private newDhcpServer(domain: string, hosts: ReturnType<typeof hostsOf>): DhcpServer {

@@ -43,6 +43,7 @@ export class TcpForward implements Forward {
   }
 
   async close(): Promise<void> {
+    if (!this.server.listening) return;
     const closed = once(this.server, 'close');
     this.server.close();
     for (const bridge of this.bridges) bridge.break();

@@ -56,6 +56,8 @@ export class TcpConnection implements Waiter {
   private remoteScale: number | undefined;
   private readonly handshake = new RetransmissionTimeout();
   private attempts = 0;
+  /** In milliseconds. */
+  private askedAt = 0;
   private synDue: boolean;
   private resolving = false;
   /** This end ended its stream first, and so waits when all is done (RFC 9293, 3.6.1). */
@@ -101,7 +103,7 @@ export class TcpConnection implements Waiter {
     const taken = sender && this.phase === 'established' && !sender.finQueued ? sender.buffer.write(bytes) : 0;
     this.sentBytes += taken;
     this.wanted = taken < bytes.length;
-    if (taken > 0) this.place.wake(this);
+    if (taken > 0) this.place.wakeSoon(this);
     return taken;
   }
 
@@ -111,7 +113,7 @@ export class TcpConnection implements Waiter {
     const bytes = receiver?.buffer.read(most);
     if (!receiver || !bytes) return undefined;
     this.receivedBytes += bytes.length;
-    if (this.phase === 'established' && receiver.acknowledgements > 0) this.place.wake(this);
+    if (this.phase === 'established' && receiver.acknowledgements > 0) this.place.wakeSoon(this);
     return bytes;
   }
 
@@ -123,7 +125,7 @@ export class TcpConnection implements Waiter {
     }
     if (this.sender.finQueued) return;
     this.sender.finQueued = true;
-    this.place.wake(this);
+    this.place.wakeSoon(this);
   }
 
   /** Ends both streams at once. */
@@ -132,7 +134,7 @@ export class TcpConnection implements Waiter {
       this.emit(flag.rst | flag.ack, this.sender?.sequence ?? plus(this.initial, 1));
     }
     this.close();
-    this.place.wake(this);
+    this.place.wakeSoon(this);
   }
 
   /** For TCP: a segment of this connection. */
@@ -243,6 +245,8 @@ export class TcpConnection implements Waiter {
     const mss = this.remoteMss;
     const limits = { buffer: this.place.bufferBytes, mss, large: mss * Math.max(1, Math.floor(largest / mss)) };
     this.sender = new Sender(this.initial, segment, this.remoteScale ?? 0, limits);
+    // Of a SYN that was sent twice it is not known which was answered.
+    if (this.attempts === 0) this.sender.timeout.measured(this.place.clock.now() - this.askedAt);
     this.phase = 'established';
     this.synDue = false;
     this.tell.connected = true;
@@ -297,6 +301,7 @@ export class TcpConnection implements Waiter {
     const flags = flag.syn | (this.phase === 'synReceived' ? flag.ack : 0);
     if (!this.emit(flags, this.initial)) return false;
     this.synDue = false;
+    this.askedAt = this.place.clock.now();
     this.startTimer(this.handshake.value);
     return true;
   }

@@ -21,6 +21,8 @@ export interface TcpPlace {
   transmit(frame: Frame): Sent;
   /** It has something to do at the end of the burst; where there is none under way, now. */
   wake(connection: TcpConnection): void;
+  /** The same for what its user asks for: where no burst is under way, when the user has done. */
+  wakeSoon(connection: TcpConnection): void;
   /** What it sent found no room; it is to be woken when there is some. */
   blocked(connection: TcpConnection): void;
   /** It is over but for late packets, or quite over. */

@@ -37,6 +37,8 @@ export interface TcpSettings {
   transmit: (frame: Frame) => Sent;
   /** Work is due where no burst is under way. */
   run: () => void;
+  /** The same, but when the code that is running now has ended. */
+  runSoon: () => void;
   /** Sends the frame that is made then when the burst that is under way has ended. */
   later: (make: () => Frame) => void;
 }
@@ -150,6 +152,11 @@ export class Tcp implements TcpPlace {
   wake(connection: TcpConnection): void {
     this.awake.add(connection);
     this.settings.run();
+  }
+
+  wakeSoon(connection: TcpConnection): void {
+    this.awake.add(connection);
+    this.settings.runSoon();
   }
 
   blocked(connection: TcpConnection): void {

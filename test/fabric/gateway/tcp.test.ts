@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import type { TcpConnection } from '../../../src/fabric/index.js';
+import { Endpoint, pair, pattern } from './pair.js';
+import { arpFrame, gatewayIp, gatewayMac, Station, tcpFrame } from './station.js';
+
+/** A connection between two gateways, each end of which sends this. */
+function connected(forth: Uint8Array, back: Uint8Array, ...given: Parameters<typeof pair>) {
+  const two = pair(...given);
+  let server!: Endpoint;
+  let client!: Endpoint;
+  two.far.listen(80, (connection) => (server = new Endpoint(connection, back)));
+  two.near.connect('10.0.0.1', 80, (connection) => (client = new Endpoint(connection, forth)));
+  return {
+    ...two,
+    client,
+    get server() {
+      return server;
+    },
+  };
+}
+
+const nothing = new Uint8Array(0);
+
+describe('TCP', () => {
+  it('passes large segments whole where the way is good', () => {
+    const bytes = pattern(1 << 20);
+    const { client, server, near, clock } = connected(bytes, nothing);
+    clock.advance(1);
+    expect(Buffer.compare(server.bytes, bytes)).toBe(0);
+    expect([client.over, server.over, client.failure]).toEqual([true, true, undefined]);
+    const { outFrames, tcp } = near.counters();
+    expect(outFrames).toBeLessThan((1 << 20) / 1460 / 10);
+    expect(tcp).toMatchObject({ retransmissions: 0, failed: {}, dialled: 1 });
+  });
+
+  it('cuts them for a link that carries small packets only', () => {
+    const bytes = pattern(300_000);
+    const two = connected(bytes, nothing, { mtu: 1500, rate: 1e8 });
+    two.clock.advance(5000);
+    expect(Buffer.compare(two.server.bytes, bytes)).toBe(0);
+    expect(two.link.counters().toCard.flatMap(({ dropped }) => Object.keys(dropped))).toEqual([]);
+  });
+
+  it('holds up a sender whose receiver does not read, for as long as that lasts', async () => {
+    const { clock, near, far } = pair({ delay: 5 }, { bufferBytes: 8192 });
+    const bytes = pattern(100_000);
+    let server!: Endpoint;
+    far.listen(80, (connection) => {
+      server = new Endpoint(connection, nothing);
+      server.appetite = 0;
+    });
+    let client!: Endpoint;
+    near.connect('10.0.0.1', 80, (connection) => (client = new Endpoint(connection, bytes)));
+    clock.advance(2000);
+    expect(client.connection.sentBytes).toBeLessThanOrEqual(2 * 8192);
+    const before = near.counters().outFrames;
+    // Probes come more and more seldom, and nobody gives up.
+    clock.advance(1_000_000);
+    const probes = near.counters().outFrames - before;
+    expect(probes).toBeGreaterThan(10);
+    expect(probes).toBeLessThan(100);
+    expect(client.failure).toBeUndefined();
+    server.appetite = 1000;
+    for (let i = 0; i < 1000 && !server.ended; i++) {
+      server.pull();
+      await Promise.resolve();
+      clock.advance(100);
+    }
+    expect(Buffer.compare(server.bytes, bytes)).toBe(0);
+  });
+
+  it('goes on with one stream when the other has ended', async () => {
+    const { clock, near, far } = pair();
+    let server!: TcpConnection;
+    let request = '';
+    far.listen(80, (connection) => {
+      server = connection;
+      server.handler = { readable: () => (request += Buffer.from(server.read() ?? nothing).toString()) };
+    });
+    let client!: Endpoint;
+    near.connect('10.0.0.1', 80, (connection) => (client = new Endpoint(connection, Buffer.from('request'))));
+    clock.advance(1000);
+    expect([request, server.ended, client.ended, client.over]).toEqual(['request', true, false, false]);
+    server.write(Buffer.from('response'));
+    server.end();
+    await Promise.resolve();
+    clock.advance(1000);
+    expect([Buffer.from(client.bytes).toString(), client.ended, client.over]).toEqual(['response', true, true]);
+  });
+
+  it('tells that nobody serves a port, or is at an address, or answers', () => {
+    const { clock, near, far } = pair();
+    const failures: (string | undefined)[] = [];
+    const call = (address: string, port: number): unknown =>
+      near.connect(
+        address,
+        port,
+        (connection) => (connection.handler = { closed: (failure) => failures.push(failure) }),
+      );
+    call('10.0.0.1', 81);
+    expect(failures).toEqual(['refused']);
+    call('10.0.0.9', 80);
+    clock.advance(3000);
+    expect(failures).toEqual(['refused', 'unreachable']);
+    far.send = () => 1;
+    call('10.0.0.1', 80);
+    clock.advance(40_000);
+    expect(failures[2]).toBe('timedOut');
+    expect(near.counters().tcp).toMatchObject({ open: 0, failed: { refused: 1, unreachable: 1, timedOut: 1 } });
+  });
+
+  it('tells the other end of an abort, and gives up where nobody answers any more', async () => {
+    const { client, server, clock } = connected(pattern(10), pattern(10));
+    expect(client.over && server.over).toBe(true);
+    const other = pair();
+    let far!: Endpoint;
+    let near!: TcpConnection;
+    other.far.listen(80, (connection) => (far = new Endpoint(connection, pattern(1 << 20))));
+    other.near.connect('10.0.0.1', 80, (connection) => (near = connection));
+    clock.advance(10);
+    near.abort();
+    await Promise.resolve();
+    expect([far.over, far.failure]).toEqual([true, 'reset']);
+    const third = connected(pattern(1 << 20), nothing, { delay: 10 });
+    third.clock.advance(30);
+    third.far.send = () => 1;
+    third.clock.advance(200_000);
+    expect(third.client.failure).toBe('timedOut');
+  });
+
+  it('has as many connections as it may have, and forgets those that are over', async () => {
+    const { near, far, clock } = pair({}, { connections: 2 });
+    far.listen(80, () => undefined);
+    const open = (): TcpConnection | undefined => near.connect('10.0.0.1', 80, () => undefined);
+    const [first] = [open(), open()];
+    expect(open()).toBeUndefined();
+    first!.abort();
+    await Promise.resolve();
+    expect(open()).toBeDefined();
+    expect([near.counters().tcp.open, far.counters().tcp.open]).toEqual([2, 2]);
+    near.close();
+    await Promise.resolve();
+    clock.advance(100_000);
+    expect([near.counters().tcp.open, far.counters().tcp.open]).toEqual([0, 0]);
+  });
+
+  it('takes no byte twice, and none beyond its window', () => {
+    const two = connected(pattern(50_000), pattern(50_000), {
+      ...{ delay: 20, duplicate: 0.5, reorder: 0.3, seed: 3 },
+    });
+    two.clock.advance(60_000);
+    expect([two.client.bytes.length, two.server.bytes.length]).toEqual([50_000, 50_000]);
+  });
+
+  it('sends on when the switch has room again', () => {
+    const station = new Station();
+    const sent: Uint8Array[] = [];
+    station.gateway.listen(80, (connection) => {
+      connection.handler = { connected: () => connection.write(pattern(1000)) };
+    });
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    const [answer] = station.say(tcpFrame(80, 2, 1000));
+    const sequence = Buffer.from(answer).readUInt32BE(38);
+    station.full = true;
+    station.tell(tcpFrame(80, 16, 1001, (sequence + 1) >>> 0));
+    expect(station.gateway.counters().dropped).toEqual({});
+    station.received = [];
+    station.makeRoom();
+    sent.push(...station.received);
+    expect(sent.map((frame) => frame.length - 54).filter((length) => length > 0)).toContain(1000);
+  });
+});
