@@ -24,6 +24,8 @@ export interface LeasesOptions {
   readonly fixed: ReadonlyMap<string, number>;
   /** Whether an address seems to be in use by another station than this. */
   readonly taken: (address: number, mac: string) => boolean;
+  /** Somebody has an address now and calls himself so, or has it no more. */
+  readonly named: (address: number, hostName: string | undefined) => void;
 }
 
 /** How long an offer stands, and an address that somebody else turned out to have is not given, in milliseconds. */
@@ -104,7 +106,11 @@ export class Leases {
   private makeRoom(): boolean {
     if (this.byAddress.size < this.options.most) return true;
     const now = this.options.clock.now();
-    for (const lease of this.byAddress.values()) if (lease.expires <= now) this.byAddress.delete(lease.address);
+    for (const lease of this.byAddress.values()) {
+      if (lease.expires > now) continue;
+      this.byAddress.delete(lease.address);
+      this.options.named(lease.address, undefined);
+    }
     return this.byAddress.size < this.options.most;
   }
 }

@@ -17,8 +17,6 @@ export interface DhcpPlace extends Omit<LeasesOptions, 'clock' | 'subnet'> {
   readonly leaseSeconds: number;
   /** Sends a message to a client's port, at an address and the station that has it. */
   send(mac: Uint8Array, address: number, payload: Uint8Array): void;
-  /** Somebody has an address now and calls himself so, or has it no more. */
-  named(address: number, hostName: string | undefined): void;
 }
 
 export interface DhcpCounters {
