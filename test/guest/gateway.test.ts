@@ -122,7 +122,10 @@ describe('a gateway and Debian guests', () => {
 
   it('tells curl at once that nobody serves a port', async () => {
     const { from } = await forward('tcp', 81);
-    await expect(run('curl', ['--silent', '--max-time', '20', `http://${from}/`])).rejects.toMatchObject({ code: 56 });
+    await expect(run('curl', ['--silent', '--max-time', '20', `http://${from}/`])).rejects.toSatisfy(
+      // The reset may come while curl still connects.
+      ({ code }: { code: number }) => code === 56 || code === 7,
+    );
   });
 
   it('carries datagrams to a guest and back', async () => {
@@ -145,11 +148,11 @@ describe('vmq boot --forward', () => {
   it("leads from this machine to a guest's server, and has guests know each other by name", async () => {
     const vmq = await InstalledCommand.create();
     const port = await freePort();
-    const program = "printf '#!/bin/sh\\necho; echo; hostname; touch /tmp/asked\\n' >/www/cgi-bin/name";
+    const program = "printf '#!/bin/sh\\necho; echo; hostname; touch /tmp/asked$QUERY_STRING\\n' >/www/cgi-bin/name";
     const commands = [
       `2:mkdir -p /www/cgi-bin && ${program} && chmod +x /www/cgi-bin/name && httpd -h /www`,
       'wget -q -O - http://guest2/cgi-bin/name && ping -c 3 gateway',
-      '2:rm -f /tmp/asked; i=0; until [ -e /tmp/asked ] || [ $((i += 1)) = 600 ]; do sleep 0.1; done; sleep 0.5',
+      '2:i=0; until [ -e /tmp/askedByHost ] || [ $((i += 1)) = 600 ]; do sleep 0.1; done; sleep 0.5',
     ];
     const boot = ['boot', '--json', '--queues', '1', '--forward', `${port}:2:80`];
     const running = vmq.run([...boot, ...commands.flatMap((command) => ['--exec', command])]);
@@ -159,7 +162,7 @@ describe('vmq boot --forward', () => {
     let answer = '';
     // Until the guest's server is there, nobody is, and curl fails.
     while (!ended && !name.test(answer)) {
-      answer = await run('curl', ['--silent', '--max-time', '5', `http://127.0.0.1:${port}/cgi-bin/name`]).then(
+      answer = await run('curl', ['--silent', '--max-time', '5', `http://127.0.0.1:${port}/cgi-bin/name?ByHost`]).then(
         ({ stdout }) => stdout,
         () => '',
       );
