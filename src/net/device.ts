@@ -49,6 +49,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private readonly config: NetConfig;
   private readonly path: DataPath;
   private active: Activation | undefined;
+  /** The control queue's number, which follows from the features. */
+  private controlIndex: number;
   private readonly suspension = new Suspension();
   private control: ControlQueue | undefined;
 
@@ -66,6 +68,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config = new NetConfig(this.settings);
     this.config.mac.set(mac);
     this.configLength = this.config.block.size;
+    this.controlIndex = controlQueueIndex(anyMultiqueue, queuePairs);
     this.path = newDataPath(clock, this.settings, this.pathOwner());
   }
 
@@ -189,6 +192,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
 
   activate(activation: Activation): void {
     this.active = activation;
+    this.controlIndex = controlQueueIndex(activation.features, this.maxQueuePairs);
     this.path.activate(activation, this.controlIndex);
     if (this.suspension.on) this.suspend();
     const control = activation.queues[this.controlIndex];
@@ -232,6 +236,7 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   private forget(): void {
     this.path.forget();
     this.active = undefined;
+    this.controlIndex = controlQueueIndex(anyMultiqueue, this.maxQueuePairs);
     this.config.linkUp = this.suspension.end() ?? this.config.linkUp;
     this.control = undefined;
     this.config.announce = false;
@@ -277,10 +282,6 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.config.restore(state.config);
     this.suspension.restore(state.suspended);
     this.path.restore(state);
-  }
-
-  private get controlIndex(): number {
-    return controlQueueIndex(this.active?.features ?? anyMultiqueue, this.maxQueuePairs);
   }
 
   private pathOwner(): DataPathOwner {

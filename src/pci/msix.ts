@@ -141,7 +141,10 @@ export class Msix {
   }
 
   private address(vector: number): number {
-    return this.register(vector, field.addressHigh) * 2 ** 32 + this.register(vector, field.addressLow);
+    const high = this.register(vector, field.addressHigh);
+    const low = this.register(vector, field.addressLow);
+    // Nearly always, and then it is a number that engines keep without an object.
+    return high === 0 ? low : high * 2 ** 32 + low;
   }
 
   private register(vector: number, which: number): number {

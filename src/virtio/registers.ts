@@ -28,11 +28,14 @@ export class RegisterBlock {
   private readonly values: Uint32Array;
   /** For each byte of the block the number of its register, or -1. */
   private readonly registerAt: Int16Array;
+  /** By name. */
+  private readonly indices: ReadonlyMap<string, number>;
 
   constructor(size: number, registers: readonly Register[]) {
     this.size = size;
     this.registers = registers;
     this.values = new Uint32Array(registers.length);
+    this.indices = new Map(registers.map(({ name }, index) => [name, index]));
     this.registerAt = new Int16Array(size).fill(-1);
     registers.forEach((register, index) => {
       this.registerAt.fill(index, register.offset, register.offset + register.width);
@@ -125,8 +128,8 @@ export class RegisterBlock {
   }
 
   private indexOf(name: string): number {
-    const index = this.registers.findIndex((register) => register.name === name);
-    if (index < 0) throw new RangeError(`no register is called ${name}`);
+    const index = this.indices.get(name);
+    if (index === undefined) throw new RangeError(`no register is called ${name}`);
     return index;
   }
 }

@@ -8,6 +8,8 @@ export class LocalMemory {
   readonly words16: Uint16Array;
   /** The same memory as 32-bit words, index = address / 4. */
   readonly words32: Uint32Array;
+  /** The same with a sign: engines keep such numbers without an object, also those that `Atomics.load` answers. */
+  readonly signed32: Int32Array;
 
   /**
    * @param bytes all of the RAM, in an ArrayBuffer or a SharedArrayBuffer; it may not move while it is used
@@ -18,5 +20,6 @@ export class LocalMemory {
     this.bytes = bytes;
     this.words16 = new Uint16Array(buffer, byteOffset, byteLength / 2);
     this.words32 = new Uint32Array(buffer, byteOffset, byteLength / 4);
+    this.signed32 = new Int32Array(buffer, byteOffset, byteLength / 4);
   }
 }

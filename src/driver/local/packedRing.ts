@@ -83,14 +83,14 @@ export class LocalPackedRing implements LocalRing {
   }
 
   publish(): boolean {
-    const { words32 } = this.memory;
+    const { signed32 } = this.memory;
     const before = this.published;
     this.published = this.nextAvailable;
     // The device looks at one descriptor after the other: all that was added is there once the first one is (2.8.21.1),
     // and the device's wish is looked at after that (2.8.21.3.1): these are in one order for all.
-    if (this.firstAt !== nothing) Atomics.store(words32, this.firstAt, this.firstWord);
+    if (this.firstAt !== nothing) Atomics.store(signed32, this.firstAt, this.firstWord);
     this.firstAt = nothing;
-    const suppression = Atomics.load(words32, this.deviceEvent);
+    const suppression = Atomics.load(signed32, this.deviceEvent);
     const kind = (suppression >>> 16) & 3;
     if (kind !== event.descriptor || !this.eventIndex) return kind !== event.disable;
     const wanted = (suppression & ~wrapBit & 0xffff) + (suppression & wrapBit ? 0 : this.size);
@@ -98,10 +98,10 @@ export class LocalPackedRing implements LocalRing {
   }
 
   take(): number {
-    const { words32 } = this.memory;
+    const { words32, signed32 } = this.memory;
     const at = this.descriptorAt(this.nextUsed);
     // Before the rest of the descriptor is read (2.8.22).
-    const word = Atomics.load(words32, at + idAndFlags);
+    const word = Atomics.load(signed32, at + idAndFlags);
     if (!this.isUsed(word >>> 16)) return nothing;
     const id = word & 0xffff;
     const count = id < this.size ? this.counts[id] : 0;
@@ -116,15 +116,15 @@ export class LocalPackedRing implements LocalRing {
   }
 
   wantInterrupts(wish: InterruptWish): boolean {
-    const { words32 } = this.memory;
+    const { signed32 } = this.memory;
     let suppression: number = event.enable << 16;
     if (wish === 'never') suppression = event.disable << 16;
     else if (this.eventIndex) {
       const ahead = wish === 'always' ? 0 : wish.after - 1;
       suppression = (event.descriptor << 16) | this.withWrap(this.ahead(this.nextUsed, ahead));
     }
-    Atomics.store(words32, this.driverEvent, suppression);
-    return this.isUsed(Atomics.load(words32, this.descriptorAt(this.nextUsed) + idAndFlags) >>> 16);
+    Atomics.store(signed32, this.driverEvent, suppression);
+    return this.isUsed(Atomics.load(signed32, this.descriptorAt(this.nextUsed) + idAndFlags) >>> 16);
   }
 
   /** Writes the next descriptor of the ring, of the first one since `publish` all but its last word. */
