@@ -5,6 +5,7 @@ import {
   descriptorFlag,
   IndirectTables,
   Outstanding,
+  queueAlignment,
   writableBytes,
   type AddOptions,
   type DriverRing,
@@ -66,7 +67,7 @@ export class PackedRing implements DriverRing {
   /** A ring in new, zeroed memory. */
   static async create(memory: DriverMemory, options: RingOptions): Promise<PackedRing> {
     return new PackedRing(memory, options, {
-      descriptor: await memory.allocate(descriptorBytes * options.size, 16),
+      descriptor: await memory.allocate(descriptorBytes * options.size, queueAlignment),
       driver: await memory.allocate(4, 4),
       device: await memory.allocate(4, 4),
     });

@@ -6,6 +6,7 @@ import {
   descriptorFlag,
   IndirectTables,
   Outstanding,
+  queueAlignment,
   writableBytes,
   type AddOptions,
   type DriverRing,
@@ -75,7 +76,7 @@ export class SplitRing implements DriverRing {
       });
     }
     return new SplitRing(memory, options, {
-      descriptor: await memory.allocate(descriptorBytes * size, 16),
+      descriptor: await memory.allocate(descriptorBytes * size, queueAlignment),
       driver: await memory.allocate(driverBytes, 2),
       device: await memory.allocate(deviceBytes, 4),
     });

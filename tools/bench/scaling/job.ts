@@ -13,8 +13,8 @@ export interface Job {
   readonly pair: number;
   readonly memories: readonly SharedArrayBuffer[];
   readonly places: readonly PairPlace[];
-  /** Frames that were received, to be counted here; 64 bytes for each pair, and one word behind all that ends it. */
+  /** Frames that were received, to be counted here; 128 bytes for each pair, and one word behind all that ends it. */
   readonly counts: SharedArrayBuffer;
 }
 
-export const countWords = 16;
+export const countWords = 32;
