@@ -52,7 +52,7 @@ export function startWorkerGuests<H extends WorkerHost = WorkerHost>(
   return startInWorkers(
     options,
     () => source(options),
-    () => spawnWorker(options.script),
+    (index, count) => spawnWorker(options.script, { index, count }),
   );
 }
 

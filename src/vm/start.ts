@@ -72,11 +72,11 @@ export function startHere(options: CommonStartOptions, source: () => Promise<Sta
 export async function startInWorkers<H extends WorkerHost = WorkerHost>(
   options: CommonStartOptions & CommonWorkersOptions,
   source: () => Promise<StartSource>,
-  spawn: () => GuestWorker,
+  spawn: (index: number, count: number) => GuestWorker,
 ): Promise<WorkerGuest<H>[]> {
-  const { first = 1, lanes = 4, deadline, fabric } = options;
-  const guests = await startAll(options, source, (guestOptions) =>
-    WorkerGuest.create<H>(spawn(), { ...guestOptions, deadline }),
+  const { count = 2, first = 1, lanes = 4, deadline, fabric } = options;
+  const guests = await startAll(options, source, (guestOptions, index) =>
+    WorkerGuest.create<H>(spawn(index, count), { ...guestOptions, deadline }),
   );
   const members = guests.map((guest, i): [string, Member] => [`guest ${first + i}`, guest.member]);
   if (fabric) members.push(['host', new LocalMember(fabric)]);
@@ -92,7 +92,7 @@ export async function startInWorkers<H extends WorkerHost = WorkerHost>(
 async function startAll<G extends RunningGuest>(
   options: CommonStartOptions,
   source: () => Promise<StartSource>,
-  make: (options: BootOptions) => Promise<G>,
+  make: (options: BootOptions, index: number) => Promise<G>,
 ): Promise<G[]> {
   const { count = 2, first = 1, memoryMiB = defaultMemoryMiB, commandLine, bootTimeoutMs, signal } = options;
   if (!Number.isInteger(count) || count < 1) throw new UserError(`The number of guests is 1 or more; ${count} is not.`);
@@ -103,7 +103,8 @@ async function startAll<G extends RunningGuest>(
     const number = first + guests.length;
     progress(`${snapshot ? 'starting' : 'booting'} guest ${number}`);
     const onText = (text: string): void => options.onText?.(text, number);
-    const guest = await make({ files, wasm, memoryMiB, commandLine, bootTimeoutMs, signal, snapshot, onText });
+    const bootOptions = { files, wasm, memoryMiB, commandLine, bootTimeoutMs, signal, snapshot, onText };
+    const guest = await make(bootOptions, guests.length);
     guests.push(guest);
     return guest;
   };

@@ -1,6 +1,4 @@
-import * as Comlink from 'comlink';
-import { workerData } from 'node:worker_threads';
-
+import { exposeHost } from '../../src/vm/worker/expose.node.js';
 import { WorkerHost } from '../../src/vm/index.js';
 
 /** A guest's worker that breaks when it is asked to. */
@@ -12,4 +10,4 @@ export class BreakableHost extends WorkerHost {
   }
 }
 
-Comlink.expose(BreakableHost, (workerData as { port: MessagePort }).port);
+exposeHost(BreakableHost);

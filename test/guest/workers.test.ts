@@ -1,7 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { GuestEnded, startWorkerGuests, type WorkerCard, type WorkerGuest } from '../../src/vm/index.node.js';
 import type { BreakableHost } from './breakableWorker.js';
+import { readList, share } from '../../src/vm/worker/processors.node.js';
 import { workerScript } from '../support/workerScript.js';
 
 const address = (guest: number): string => `10.0.0.${guest}`;
@@ -57,6 +59,18 @@ describe('guests in workers of their own', () => {
     expect(links.map(({ dropped }) => dropped)).toEqual(links.map(() => ({})));
     const [there, back] = [links.find(({ name }) => name === 'guest 1'), links.find(({ name }) => name === 'guest 2')];
     expect(there?.inFrames).toBe(back?.outFrames);
+  });
+
+  it('have processors of their own, as far as there are', async () => {
+    const allowed = (thread: string): string =>
+      /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`/proc/self/task/${thread}/status`, 'utf8'))![1];
+    const all = readList(allowed(String(process.pid)));
+    const own = readdirSync('/proc/self/task').map(allowed);
+    for (let index = 0; index < guests.length; index++) {
+      const part = share(all, { index, count: guests.length });
+      expect(own.some((list) => String(readList(list)) === String(part))).toBe(true);
+    }
+    await output(1, 'true');
   });
 
   it('go on when one of them ends', async () => {

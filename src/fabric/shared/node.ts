@@ -10,8 +10,15 @@ import { SharedPort } from './port.js';
 export class SharedNode {
   /** Those that are open. */
   ports: readonly SharedPort[] = [];
+  /**
+   * How long a thread that has sent something looks for an answer before it stands still, in milliseconds: to be woken takes
+   * as long where processors are virtual. Only for a thread whose processor no other of these threads waits for.
+   */
+  answerMs = 0;
   private readonly state: Int32Array;
   private busy = false;
+  /** Frames that went out by the time of the last wait. */
+  private sent = 0;
 
   constructor(asleep: SleepWord) {
     this.state = new Int32Array(asleep);
@@ -61,10 +68,22 @@ export class SharedNode {
    * came; the thread is awake then, as it was before. Only where a thread may stand still: not in a page's own.
    */
   wait(milliseconds: number): boolean {
-    Atomics.store(this.state, 0, sleepState.waiting);
-    if (!this.ready) Atomics.wait(this.state, 0, sleepState.waiting, milliseconds);
-    Atomics.store(this.state, 0, sleepState.awake);
+    if (!this.answered(milliseconds)) {
+      Atomics.store(this.state, 0, sleepState.waiting);
+      if (!this.ready) Atomics.wait(this.state, 0, sleepState.waiting, milliseconds);
+      Atomics.store(this.state, 0, sleepState.awake);
+    }
     return this.poll();
+  }
+
+  /** Looks for a while for an answer, where frames were sent since the last time. */
+  private answered(milliseconds: number): boolean {
+    const sent = this.ports.reduce((sum, { counters }) => sum + counters.outFrames, 0);
+    if (sent === this.sent) return false;
+    this.sent = sent;
+    const end = performance.now() + Math.min(milliseconds, this.answerMs);
+    while (!this.ready && performance.now() < end);
+    return this.ready;
   }
 
   private get ready(): boolean {

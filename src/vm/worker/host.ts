@@ -19,6 +19,9 @@ import { MeshNode } from './mesh.js';
 /** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
 export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
 
+/** About as long as a guest takes to answer a ping, in milliseconds. */
+const answerMs = 0.5;
+
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {
   private readonly cards = new Map<number, { readonly card: VirtioNetCard; readonly port: SwitchPort }>();
@@ -28,10 +31,14 @@ export class WorkerHost {
   private machine: Machine | undefined;
   private onProblem: ReportProblem = () => undefined;
 
-  /** @param deadline how long a frame may wait for its receiver, in milliseconds */
-  constructor(asleep: SleepWord, deadline?: number) {
+  /**
+   * @param deadline how long a frame may wait for its receiver, in milliseconds
+   * @param ownProcessors the other guests' workers run on other processors
+   */
+  constructor(asleep: SleepWord, deadline?: number, ownProcessors = false) {
     this.fabric = new Switch({ clock: systemClock, ...(deadline !== undefined && { deadline }) });
     this.node = new MeshNode(asleep, this.fabric);
+    if (ownProcessors) this.node.shared.answerMs = answerMs;
   }
 
   async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void, onProblem: ReportProblem): Promise<void> {

@@ -1,7 +1,5 @@
-import * as Comlink from 'comlink';
-import { workerData } from 'node:worker_threads';
-
+import { exposeHost } from './expose.node.js';
 import { WorkerHost } from './host.js';
 
-/** What a guest's worker runs in Node; it is given the port that its guest talks through. */
-Comlink.expose(WorkerHost, (workerData as { port: MessagePort }).port);
+// What a guest's worker runs in Node.
+exposeHost(WorkerHost);
