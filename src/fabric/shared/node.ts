@@ -1,3 +1,4 @@
+import type { Clock } from '../../virtio/clock.js';
 import { sleepState, type LinkEnd, type SleepWord } from './link.js';
 import { SharedPort } from './port.js';
 
@@ -10,11 +11,7 @@ import { SharedPort } from './port.js';
 export class SharedNode {
   /** Those that are open. */
   ports: readonly SharedPort[] = [];
-  /**
-   * How long a thread that has sent something looks for an answer before it stands still, in milliseconds: to be woken takes
-   * as long where processors are virtual. Only for a thread whose processor no other of these threads waits for.
-   */
-  answerMs = 0;
+  private look: { readonly milliseconds: number; readonly clock: Clock } | undefined;
   private readonly state: Int32Array;
   private busy = false;
   /** Frames that went out by the time of the last wait. */
@@ -76,13 +73,22 @@ export class SharedNode {
     return this.poll();
   }
 
-  /** Looks for a while for an answer, where frames were sent since the last time. */
+  /**
+   * Has `wait` look for an answer for so many milliseconds before the thread stands still, where something was sent since
+   * the last time: to be woken takes as long where processors are virtual. Only for a thread whose processor no other of
+   * these threads waits for.
+   */
+  lookForAnswers(milliseconds: number, clock: Clock): void {
+    this.look = { milliseconds, clock };
+  }
+
   private answered(milliseconds: number): boolean {
+    const { look } = this;
     const sent = this.ports.reduce((sum, { counters }) => sum + counters.outFrames, 0);
-    if (sent === this.sent) return false;
+    if (!look || sent === this.sent) return false;
     this.sent = sent;
-    const end = performance.now() + Math.min(milliseconds, this.answerMs);
-    while (!this.ready && performance.now() < end);
+    const end = look.clock.now() + Math.min(milliseconds, look.milliseconds);
+    while (!this.ready && look.clock.now() < end);
     return this.ready;
   }
 

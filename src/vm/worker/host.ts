@@ -38,7 +38,7 @@ export class WorkerHost {
   constructor(asleep: SleepWord, deadline?: number, ownProcessors = false) {
     this.fabric = new Switch({ clock: systemClock, ...(deadline !== undefined && { deadline }) });
     this.node = new MeshNode(asleep, this.fabric);
-    if (ownProcessors) this.node.shared.answerMs = answerMs;
+    if (ownProcessors) this.node.shared.lookForAnswers(answerMs, systemClock);
   }
 
   async create(options: MachineOptions, onBytes: (bytes: Uint8Array) => void, onProblem: ReportProblem): Promise<void> {

@@ -119,6 +119,32 @@ describe('a link between two threads', () => {
     expect(a.port.counters.wakeUps).toBe(0);
   });
 
+  it('looks for an answer to what was sent, before it says that it stands still', () => {
+    const [a, b] = twoSides();
+    const left = new TestCard(1, 2);
+    connect(left, a.port);
+    connect(new TestCard(2, 2), b.port);
+    const looks: number[] = [];
+    let time = 0;
+    const clock = new ManualClock();
+    clock.now = () => {
+      looks.push(time);
+      if (looks.length === 4) {
+        b.port.send(frameOf(bytesOf(1, 2)), 0);
+        b.port.flush();
+      }
+      return time++;
+    };
+    a.node.lookForAnswers(100, clock);
+    a.node.awake();
+    expect(a.node.wait(1)).toBe(false);
+    expect(looks).toEqual([]);
+    a.port.send(frameOf(bytesOf(2, 1)), 0);
+    a.port.flush();
+    expect(a.node.wait(hangMs)).toBe(true);
+    expect([looks.length, left.received.length, b.port.counters.wakeUps]).toEqual([4, 1, 0]);
+  });
+
   it('is full until the other end has taken half of it, and then says so, with nothing lost', () => {
     const [a, b] = twoSides();
     const left = new TestCard(1, 2);
