@@ -121,10 +121,11 @@ rate, lane-rate, delay, jitter, loss, duplicate, reorder, mtu, queue and seed;
 each way of a link has all of them by itself.
 Two vmq boot on one VXLAN or relay have guests of their own with, for one of
 them, --first-guest 3: guest N is vmN, at 10.0.0.N.
-With --gateway there is a station, at 10.0.0.254 or the address given, that gives
-addresses (DHCP) and the guests' names (DNS: guest1, guest2, …) and answers pings.
-With --forward 8080:1:80, which makes one too, port 8080 of this machine leads to
-port 80 of guest 1; it is open to this machine only, unless an address is before it.
+With --gateway there is a station, at 10.0.0.254 or the address given, that
+gives addresses (DHCP) and the guests' names (DNS: guest1, guest2, …) and
+answers pings. With --forward 8080:1:80, which makes one too, port 8080 of this
+machine leads to port 80 of guest 1; it is open to this machine only, unless an
+address stands before it, and is for TCP, unless /udp stands behind it.
 Nothing leads out of the network but the ports of --port.
 With --hotplug guest N has eth1 too, at 10.0.1.N, until the commands have run.
 
@@ -196,11 +197,7 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--fault <name@conditions>', "have the cards misbehave, as 'vmq faults' lists; repeatable", guestFault)
     .option('--port <kind:address>', 'a way out of the network, as below; may be given more than once', portWish)
     .option('--gateway [address]', 'a station that gives guests addresses and names: 10.0.0.254')
-    .option(
-      '--forward <[address:]port:guest:port>',
-      'pass a port of this machine on to a guest; /udp for UDP',
-      forwardWish,
-    )
+    .option('--forward <ports>', 'pass a port of this machine on to a guest, as 8080:1:80; repeatable', forwardWish)
     .option('--link <conditions>', "what the guests' links are like: rate=10mbit,delay=20ms,loss=1%", guestLink)
     .option('--capture <file>', "write all that passes the guests' ports as pcapng; - is standard output", captureFile)
     .option('--snap-length <bytes>', 'the most of each frame that is captured', wholeNumber('snap-length'))
