@@ -18,7 +18,7 @@ import { Msix } from './msix.js';
 import { NotificationFormat } from './notification.js';
 import { queueSetup } from './queueRegisters.js';
 import { readState, stateVersion, type VirtioPciState } from './state.js';
-import { throughWindow } from './window.js';
+import { windowAccess } from './window.js';
 
 /** A rule the driver broke. */
 export interface FaultEvent {
@@ -384,13 +384,7 @@ export class VirtioPciFunction implements PciFunction {
     const bar = layout.memoryBar(device.transitional);
     const capabilities = capabilityRegisters(bar, this.msix.vectors, queueCount, device.configLength, {
       msixControl: (value) => this.msixControl(value),
-      windowRead: () => throughWindow(this, (bar, offset, width) => bar.read(offset, width)),
-      windowWrite: (value) => {
-        throughWindow(this, (bar, offset, width) => {
-          bar.write(offset, width, value);
-          return 0;
-        });
-      },
+      ...windowAccess(this),
     });
     return new ConfigurationSpace(identityOf(device.deviceId, device.transitional), this.bars, capabilities, {
       changed: () => this.configurationChanged(),

@@ -8,8 +8,21 @@ interface Windowed {
   readonly bars: readonly (BarSpace | undefined)[];
 }
 
+/** What a read and a write of the capability's data register do, on the card as it is then. */
+export function windowAccess(card: Windowed): { windowRead(): number; windowWrite(value: number): void } {
+  return {
+    windowRead: () => throughWindow(card, (bar, offset, width) => bar.read(offset, width)),
+    windowWrite: (value) => {
+      throughWindow(card, (bar, offset, width) => {
+        bar.write(offset, width, value);
+        return 0;
+      });
+    },
+  };
+}
+
 /** An access as the capability's registers say; what the driver may not read or write so reads as zero (4.1.4.9.1). */
-export function throughWindow(
+function throughWindow(
   { config, bars }: Windowed,
   access: (bar: BarSpace, offset: number, width: AccessWidth) => number,
 ): number {
