@@ -4,7 +4,7 @@ import { NetDriver, openModern } from '../../../src/driver/index.js';
 import { checkDriver } from '../../../src/lab/checker/index.js';
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
 import type { Target } from '../../../src/lab/targets/target.js';
-import { describeOperations, operations } from '../targets/operations.js';
+import { describeOperations, operationNames } from '../targets/operations.js';
 import { describeSubsets } from '../targets/subsets.js';
 import { exchange, start, ways, type Way } from '../targets/script.js';
 import { looks, watched } from './watched.js';
@@ -31,7 +31,7 @@ describe('a driver that does all right', () => {
   });
 
   // One of these asks for an offload that there is not, to be refused: net.test.ts has that driver.
-  const right = (Object.keys(operations) as (keyof typeof operations)[]).filter((name) => name !== 'receive offloads');
+  const right = operationNames.filter((name) => name !== 'receive offloads');
   describeOperations(judged, right);
 
   describeSubsets(judged, 30);

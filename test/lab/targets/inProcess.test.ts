@@ -2,54 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import { everythingBut, NetDriver, openModern } from '../../../src/driver/index.js';
 import { inProcess } from '../../../src/lab/targets/inProcess.js';
-import { describeOperations } from './operations.js';
-import { describeTarget, exchange, start, ways, type Way } from './script.js';
+import { describeOperations, operationNames } from './operations.js';
+import { describeTarget, exchange, modernWays, start, ways, type Way } from './script.js';
 import { describeSubsets } from './subsets.js';
 
 describe('our card without an emulator', () => {
-  describeTarget(
-    () => Promise.resolve(inProcess()),
-    [
-      'plain',
-      'intx',
-      'window',
-      'chained',
-      'indirect',
-      'events',
-      'merged',
-      'packed',
-      'packedEvents',
-      'packedIndirect',
-      'packedMerged',
-      'inOrder',
-      'packedInOrder',
-      'notificationData',
-      'packedNotificationData',
-    ],
-  );
-  describeOperations(
-    () => Promise.resolve(inProcess()),
-    [
-      'all pairs',
-      'all pairs, packed',
-      'reset of a queue',
-      'automatic steering',
-      'statistics',
-      'RSS',
-      'hash report',
-      'checksum offload',
-      'segmentation offload',
-      'receive offloads',
-      'large packets received',
-      'notification coalescing',
-      'link status',
-      'masked vectors',
-      'reset of the machine',
-      'receive modes and address table',
-      'VLAN filter',
-      'announcement',
-    ],
-  );
+  describeTarget(() => Promise.resolve(inProcess()), modernWays);
+  describeOperations(() => Promise.resolve(inProcess()), operationNames);
   describeSubsets(() => Promise.resolve(inProcess()), 30);
 });
 

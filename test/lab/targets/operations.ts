@@ -11,8 +11,12 @@ import { steering } from './operations/steering.js';
 /** All that a card can do. */
 export const operations = { ...steering, ...offloads, ...control, ...events };
 
+type OperationName = keyof typeof operations;
+
+export const operationNames = Object.keys(operations) as readonly OperationName[];
+
 /** Tests of what a target's card can do. */
-export function describeOperations(make: () => Promise<Target>, names: readonly (keyof typeof operations)[]): void {
+export function describeOperations(make: () => Promise<Target>, names: readonly OperationName[]): void {
   it.each(names)('does: %s', async (name) => {
     const operation: Operation = operations[name];
     const target = await make();

@@ -196,6 +196,12 @@ export async function exchange(target: Target, driver: NetDriver, way: Way, roun
 /** Names of ways, as tests of a target. */
 export type WayName = keyof typeof ways;
 
+/** All but those of a legacy driver. */
+export const modernWays = (Object.keys(ways) as WayName[]).filter((name) => {
+  const way: Way = ways[name];
+  return way.through !== 'legacy';
+});
+
 /**
  * The tests that every target has to pass, in the ways that it offers.
  * @param unoffered what becomes of an accepted feature that was not offered: virtio 2.2.2 wants it refused; QEMU takes it, and does nothing with it
