@@ -4,6 +4,7 @@ import { Sent, type Port } from '../../net/link/port.js';
 import type { Clock } from '../../virtio/clock.js';
 import { End, putBefore } from '../end.js';
 import { commentsOn } from './comments.js';
+import { withPatience } from './patience.js';
 import { BlockWriter, direction, type Direction } from './pcapng.js';
 
 /** Where a capture goes: a file, a pipe, a list in memory. */
@@ -125,15 +126,7 @@ export class Capture {
   async close(patience = 5000): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    let cancel: () => void = () => undefined;
-    const enough = new Promise<void>((resolve) => {
-      cancel = this.clock.after(patience, () => {
-        this.fail(new Error(`its reader did not take all of it within ${patience / 1000} s`));
-        resolve();
-      });
-    });
-    await Promise.race([enough, this.finish()]);
-    cancel();
+    await withPatience(this.clock, patience, this.finish(), (error) => this.fail(error));
     await this.sink.close();
   }
 

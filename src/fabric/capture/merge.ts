@@ -1,6 +1,7 @@
 import type { Clock } from '../../virtio/clock.js';
 import type { CaptureCounters, CaptureSink } from './capture.js';
 import { joined } from './outbox.js';
+import { withPatience } from './patience.js';
 import { BlockWriter, blocksOf, blockType, type Block } from './pcapng.js';
 
 /** A capture of a thread, as another one fetches it. Where the thread is gone all of it may fail. */
@@ -92,15 +93,7 @@ export class MergedCapture {
   async close(patience = 5000): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    let cancel: () => void = () => undefined;
-    const enough = new Promise<void>((resolve) => {
-      cancel = this.clock.after(patience, () => {
-        this.failure ??= new Error(`its reader did not take all of it within ${patience / 1000} s`);
-        resolve();
-      });
-    });
-    await Promise.race([enough, this.finish()]);
-    cancel();
+    await withPatience(this.clock, patience, this.finish(), (error) => (this.failure ??= error));
     await this.sink.close();
   }
 
