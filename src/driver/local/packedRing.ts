@@ -1,7 +1,8 @@
 import { DeviceError } from '../machine.js';
 import { descriptorFlag, type InterruptWish } from '../ring.js';
 import type { LocalMemory } from './memory.js';
-import { descriptorWords, LocalTables, type LocalRing, type LocalRingOptions, type RingPlace } from './ring.js';
+import { descriptorWords, type LocalRing, type LocalRingOptions, type RingPlace } from './ring.js';
+import { RingState } from './ringState.js';
 
 /** RING_EVENT_FLAGS_* (virtio 2.8.10). */
 const event = { enable: 0, disable: 1, descriptor: 2 } as const;
@@ -13,14 +14,7 @@ const idAndFlags = 3;
 const nothing = -1;
 
 /** A packed virtqueue (virtio 2.8) in memory of this process. Places are counted over two rounds of the ring. */
-export class LocalPackedRing implements LocalRing {
-  readonly place: RingPlace;
-  free: number;
-  outstanding = 0;
-  written = 0;
-  private readonly memory: LocalMemory;
-  private readonly eventIndex: boolean;
-  private readonly tables: LocalTables | undefined;
+export class LocalPackedRing extends RingState implements LocalRing {
   private readonly size: number;
   /** Indices into `words32`. */
   private readonly descriptors: number;
@@ -29,8 +23,6 @@ export class LocalPackedRing implements LocalRing {
 
   /** The first `ids.length - outstanding` of them are free. */
   private readonly ids: Uint16Array;
-  /** How many descriptors each buffer takes that the device has. */
-  private readonly counts: Uint16Array;
   /** Where the next descriptor is made available: from 0 to 2 × size - 1; the wrap counter is 1 in the first half. */
   private nextAvailable = 0;
   private published = 0;
@@ -41,18 +33,13 @@ export class LocalPackedRing implements LocalRing {
 
   /** @param place of a ring in zeroed memory */
   constructor(memory: LocalMemory, place: RingPlace, options: LocalRingOptions) {
+    super(memory, place, options);
     const { size, descriptorArea, driverArea, deviceArea } = place;
-    this.memory = memory;
-    this.place = place;
-    this.eventIndex = options.eventIndex;
-    this.tables = options.tables && new LocalTables(options.tables);
     this.size = size;
     this.descriptors = descriptorArea / 4;
     this.driverEvent = driverArea / 4;
     this.deviceEvent = deviceArea / 4;
-    this.free = size;
     this.ids = Uint16Array.from({ length: size }, (_, i) => size - 1 - i);
-    this.counts = new Uint16Array(size);
   }
 
   get position(): number {

@@ -1,21 +1,15 @@
 import { DeviceError } from '../machine.js';
 import { descriptorFlag, type InterruptWish } from '../ring.js';
 import type { LocalMemory } from './memory.js';
-import { descriptorWords, LocalTables, type LocalRing, type LocalRingOptions, type RingPlace } from './ring.js';
+import { descriptorWords, type LocalRing, type LocalRingOptions, type RingPlace } from './ring.js';
+import { RingState } from './ringState.js';
 
 /** VIRTQ_AVAIL_F_NO_INTERRUPT and VIRTQ_USED_F_NO_NOTIFY (virtio 2.7.6, 2.7.8). */
 const noInterrupt = 1;
 const noNotify = 1;
 
 /** A split virtqueue (virtio 2.7) in memory of this process. */
-export class LocalSplitRing implements LocalRing {
-  readonly place: RingPlace;
-  free: number;
-  outstanding = 0;
-  written = 0;
-  private readonly memory: LocalMemory;
-  private readonly eventIndex: boolean;
-  private readonly tables: LocalTables | undefined;
+export class LocalSplitRing extends RingState implements LocalRing {
   /** Indices are 16 bits wide, and a ring's size is a power of two. */
   private readonly mask: number;
   /** Indices into `words32`. */
@@ -34,8 +28,7 @@ export class LocalSplitRing implements LocalRing {
   private readonly behind: Uint16Array;
   private firstFree = 0;
   private lastFree: number;
-  /** Of each buffer that the device has, by its first descriptor: how many it takes, and the last. */
-  private readonly counts: Uint16Array;
+  /** Of each buffer that the device has, by its first descriptor: the last. */
   private readonly lasts: Uint16Array;
   private nextAvailable = 0;
   private published = 0;
@@ -44,11 +37,8 @@ export class LocalSplitRing implements LocalRing {
 
   /** @param place of a ring in zeroed memory */
   constructor(memory: LocalMemory, place: RingPlace, options: LocalRingOptions) {
+    super(memory, place, options);
     const { size, descriptorArea, driverArea, deviceArea } = place;
-    this.memory = memory;
-    this.place = place;
-    this.eventIndex = options.eventIndex;
-    this.tables = options.tables && new LocalTables(options.tables);
     this.mask = size - 1;
     this.descriptors = descriptorArea / 4;
     this.availableFlags = driverArea / 2;
@@ -59,10 +49,8 @@ export class LocalSplitRing implements LocalRing {
     this.usedIndex = this.usedFlags + 1;
     this.usedRing = deviceArea / 4 + 1;
     this.availableEvent = this.usedFlags + 2 + 4 * size;
-    this.free = size;
     this.behind = Uint16Array.from({ length: size }, (_, i) => i + 1);
     this.lastFree = size - 1;
-    this.counts = new Uint16Array(size);
     this.lasts = new Uint16Array(size);
   }
 
