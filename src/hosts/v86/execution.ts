@@ -11,9 +11,9 @@ export interface Companion {
   poll(): unknown;
   /**
    * The guest waits for an interrupt, and the thread stands still with it, until something comes for it or the time, in
-   * milliseconds, is over. Answers whether something came.
+   * milliseconds, is over.
    */
-  wait(milliseconds: number): boolean;
+  wait(milliseconds: number): unknown;
 }
 
 /**
