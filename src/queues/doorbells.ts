@@ -1,4 +1,4 @@
-import type { Sleeper } from './sleep.js';
+import type { Sleeper } from '../fabric/index.js';
 
 /** 128 bytes apart, so that the drivers of two queues do not fight for lines of the processor's cache, which come in twos. */
 const wordsEach = 32;

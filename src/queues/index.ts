@@ -9,4 +9,3 @@ export { Caller, type Call } from './mailbox.js';
 export type { CardPlan, QueuePlan } from './plan.js';
 export { QueueService } from './queueService.js';
 export { planCards, QueueThreads, type QueueCardOptions } from './queueThreads.js';
-export { Sleeper } from './sleep.js';

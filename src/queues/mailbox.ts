@@ -1,6 +1,6 @@
 import { Buffer } from 'buffer/index.js';
 
-import type { Sleeper } from './sleep.js';
+import type { Sleeper } from '../fabric/index.js';
 
 /** Asks a thread that serves queues to do something, and waits until it has. */
 export type Call = (method: string, args: readonly unknown[]) => unknown;

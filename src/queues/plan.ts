@@ -48,7 +48,10 @@ export interface QueuePlan {
 /** Of each ring between two threads, in bytes: that of 64 KiB frames that a queue may have on their way. */
 const ringBytes = 1 << 20;
 
-const noBell: Bell = { postMessage: () => undefined, onmessage: null, close: () => undefined };
+/** The bell of a thread that never sleeps in an event loop: whoever sends to it finds it awake, or waiting at its word. */
+export function noBell(): Bell {
+  return { postMessage: () => undefined, onmessage: null, close: () => undefined };
+}
 
 /**
  * @param threads that serve queues, at least 1
@@ -87,7 +90,7 @@ function planLink(
   asleep: readonly SleepWord[],
 ): LinkPlan {
   const words = [asleep[threads[0]], asleep[threads[1]]] as const;
-  const [a, b] = sharedLink({ lanes, ringBytes }, words, [noBell, noBell]);
+  const [a, b] = sharedLink({ lanes, ringBytes }, words, [noBell(), noBell()]);
   return { card, threads, ends: [withoutBell(a), withoutBell(b)] };
 }
 

@@ -3,9 +3,8 @@ import { DriverFault } from '../virtio/rules.js';
 import { CardService } from './cardService.js';
 import { LoopClock } from './loopClock.js';
 import { Answerer } from './mailbox.js';
-import type { PlannedEnd, QueuePlan } from './plan.js';
+import { noBell, type PlannedEnd, type QueuePlan } from './plan.js';
 import { faultMessage, type CardEvents, type Reply } from './protocol.js';
-import { Sleeper, waitingBell } from './sleep.js';
 import type { SpreadCard } from './spreadCard.js';
 
 /** What the control thread may ask of a card's pairs. */
@@ -53,7 +52,6 @@ export class QueueService {
   readonly clock: LoopClock;
   private readonly cards: readonly CardService[];
   private readonly node: SharedNode;
-  private readonly sleeper: Sleeper;
   private readonly answerer: Answerer;
   private readonly ring: () => void;
   private ended = false;
@@ -69,7 +67,6 @@ export class QueueService {
     const { threads, asleep, mailboxes, cards, links } = plan;
     this.clock = new LoopClock(now);
     this.ring = ring;
-    this.sleeper = new Sleeper(asleep[thread]);
     this.node = new SharedNode(asleep[thread]);
     this.answerer = new Answerer(mailboxes[thread]);
     this.cards = cards.map((card, index) => new CardService(this.clock, card, index, thread));
@@ -109,8 +106,7 @@ export class QueueService {
 
   /** Waits until somebody wakes this thread, or its clock does; at once when there is something to do. */
   sleep(): void {
-    if (!this.node.sleep() && !this.poll()) this.sleeper.wait(Math.min(this.clock.left, longestWait));
-    this.node.awake();
+    this.node.wait(Math.min(this.clock.left, longestWait), () => this.poll());
   }
 
   /** Serves until the control thread ends it. */
@@ -168,10 +164,7 @@ export class QueueService {
   }
 
   private end(end: PlannedEnd, control: boolean): LinkEnd {
-    const bell = control
-      ? { postMessage: this.ring, onmessage: null, close: () => undefined }
-      : waitingBell(end.otherAsleep);
-    return { ...end, bell };
+    return { ...end, bell: control ? { ...noBell(), postMessage: this.ring } : noBell() };
   }
 }
 

@@ -1,12 +1,11 @@
-import { SharedNode, type Bell, type SharedPort } from '../fabric/index.js';
+import { SharedNode, Sleeper, type Bell, type SharedPort } from '../fabric/index.js';
 import { NetDevice, type NetDeviceOptions } from '../net/index.js';
 import { netOptions } from '../net/options.js';
 import type { Clock } from '../virtio/clock.js';
 import { Doorbells } from './doorbells.js';
 import type { Call } from './mailbox.js';
-import { planQueues, type CardWish, type QueuePlan } from './plan.js';
+import { noBell, planQueues, type CardWish, type QueuePlan } from './plan.js';
 import { faultOf, type CardEvents, type Reply } from './protocol.js';
-import { Sleeper, waitingBell } from './sleep.js';
 import { port } from './spreadCard.js';
 import { WorkerPath, type CardThreads } from './workerPath.js';
 
@@ -46,7 +45,7 @@ export class QueueThreads {
     this.plan = plan;
     this.calls = calls;
     this.node = new SharedNode(asleep[threads]);
-    this.bells = asleep.slice(0, threads).map(waitingBell);
+    this.bells = Array.from({ length: threads }, noBell);
     this.devices = cards.map(({ device }, card) => {
       const links: SharedPort[] = [];
       return new NetDevice(clock, device, (_clock, _settings, owner) => {

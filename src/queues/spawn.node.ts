@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
+import { Sleeper } from '../fabric/index.js';
 import { Caller, type Call } from './mailbox.js';
 import type { QueuePlan } from './plan.js';
-import { Sleeper } from './sleep.js';
 
 /** Workers that serve queues, each a thread of a plan. */
 export interface QueueWorkers {

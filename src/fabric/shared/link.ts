@@ -1,4 +1,5 @@
 import { RingReader, RingWriter, sharedRingBytes } from './ring.js';
+import type { SleepWord } from './sleeper.js';
 
 /** A MessagePort, as Node and browsers have it: what wakes a thread that sleeps in its event loop. */
 export interface Bell {
@@ -12,18 +13,6 @@ export interface LinkOptions {
   readonly lanes: number;
   /** Of each ring, in bytes: a power of two, at least 256 KiB. */
   readonly ringBytes: number;
-}
-
-/** The word by which a thread tells the others that it sleeps, and has to be woken; for all of its links. */
-export type SleepWord = SharedArrayBuffer;
-
-/** What that word says: `sleeping` in the event loop, where a bell wakes; `waiting` at the word itself. */
-export const sleepState = { awake: 0, sleeping: 1, waiting: 2 } as const;
-
-export function newSleepWord(): SleepWord {
-  const memory = new SharedArrayBuffer(64);
-  new Int32Array(memory)[0] = sleepState.sleeping;
-  return memory;
 }
 
 /** One end of a link between two threads, to be sent to the one it is for; `bell` has to be transferred. */

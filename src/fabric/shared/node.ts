@@ -1,6 +1,7 @@
 import type { Clock } from '../../virtio/clock.js';
-import { sleepState, type LinkEnd, type SleepWord } from './link.js';
+import type { LinkEnd } from './link.js';
 import { SharedPort } from './port.js';
+import { Sleeper, sleepState, type SleepWord } from './sleeper.js';
 
 /**
  * A thread among others: all its links, and whether it sleeps. A thread that is busy, such as one whose guest runs, says so
@@ -12,13 +13,13 @@ export class SharedNode {
   /** Those that are open. */
   ports: readonly SharedPort[] = [];
   private look: { readonly milliseconds: number; readonly clock: Clock } | undefined;
-  private readonly state: Int32Array;
+  private readonly self: Sleeper;
   private busy = false;
   /** Frames that went out by the time of the last wait. */
   private sent = 0;
 
   constructor(asleep: SleepWord) {
-    this.state = new Int32Array(asleep);
+    this.self = new Sleeper(asleep);
   }
 
   /** A port for an end of a link, which was made with this thread's sleep word. */
@@ -48,13 +49,13 @@ export class SharedNode {
 
   awake(): void {
     this.busy = true;
-    Atomics.store(this.state, 0, sleepState.awake);
+    this.self.say(sleepState.awake);
   }
 
   /** Answers whether something had come in before the others could see that this thread sleeps; it is handed on. */
   sleep(): boolean {
     this.busy = false;
-    Atomics.store(this.state, 0, sleepState.sleeping);
+    this.self.say(sleepState.sleeping);
     let any = false;
     while (this.poll()) any = true;
     return any;
@@ -63,13 +64,10 @@ export class SharedNode {
   /**
    * Stands still until something comes, but for so many milliseconds at most, and hands it on. Answers whether something
    * came; the thread is awake then, as it was before. Only where a thread may stand still: not in a page's own.
+   * @param look for a thread that others wake for more than its links: answers whether there is something to do
    */
-  wait(milliseconds: number): boolean {
-    if (!this.answered(milliseconds)) {
-      Atomics.store(this.state, 0, sleepState.waiting);
-      if (!this.ready) Atomics.wait(this.state, 0, sleepState.waiting, milliseconds);
-      Atomics.store(this.state, 0, sleepState.awake);
-    }
+  wait(milliseconds: number, look = () => this.ready): boolean {
+    if (!this.answered(milliseconds)) this.self.wait(milliseconds, look);
     return this.poll();
   }
 
@@ -84,8 +82,9 @@ export class SharedNode {
 
   private answered(milliseconds: number): boolean {
     const { look } = this;
+    if (!look) return false;
     const sent = this.ports.reduce((sum, { counters }) => sum + counters.outFrames, 0);
-    if (!look || sent === this.sent) return false;
+    if (sent === this.sent) return false;
     this.sent = sent;
     const end = look.clock.now() + Math.min(milliseconds, look.milliseconds);
     while (!this.ready && look.clock.now() < end);

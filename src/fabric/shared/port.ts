@@ -2,7 +2,8 @@ import { countDrop, type DropReason } from '../../net/link/counters.js';
 import type { Frame } from '../../net/link/frame.js';
 import { allOffloads } from '../../net/link/offloads.js';
 import { Sent, type Port } from '../../net/link/port.js';
-import { LinkMemory, sleepState, type LinkEnd } from './link.js';
+import { LinkMemory, type LinkEnd } from './link.js';
+import { Sleeper, sleepState } from './sleeper.js';
 
 /** What passed an end of a link. `in` comes from the other thread, `out` goes there. */
 export interface SharedPortCounters {
@@ -35,7 +36,7 @@ export class SharedPort implements Port {
   private peer: Port | undefined;
   private readonly end: LinkEnd;
   private readonly memory: LinkMemory;
-  private readonly otherState: Int32Array;
+  private readonly other: Sleeper;
   /** Lanes that answered `full`. */
   private readonly full: boolean[];
   /** Lanes whose oldest frame was answered `full` by the peer. */
@@ -49,7 +50,7 @@ export class SharedPort implements Port {
     this.lanes = end.lanes;
     this.end = end;
     this.memory = new LinkMemory(end);
-    this.otherState = new Int32Array(end.otherAsleep);
+    this.other = new Sleeper(end.otherAsleep);
     this.full = new Array<boolean>(end.lanes).fill(false);
     this.held = new Array<boolean>(end.lanes).fill(false);
     this.counters = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0, dropped: {} };
@@ -177,12 +178,9 @@ export class SharedPort implements Port {
 
   /** Only who says that he sleeps is woken, and by one sender once. */
   private wake(): void {
-    const { awake, sleeping } = sleepState;
-    if (Atomics.load(this.otherState, 0) === awake) return;
-    const state = Atomics.exchange(this.otherState, 0, awake);
-    if (state === awake) return;
+    const found = this.other.wake();
+    if (found === sleepState.awake) return;
     this.counters.wakeUps++;
-    if (state === sleeping) this.end.bell.postMessage(0);
-    else Atomics.notify(this.otherState, 0);
+    if (found === sleepState.sleeping) this.end.bell.postMessage(0);
   }
 }

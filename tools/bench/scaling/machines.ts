@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { everythingBut, NetDriver, openModern } from '../../../src/driver/index.js';
 import { queueThreadsMachines } from '../../../src/lab/targets/queueThreads.js';
 import { placePair } from '../../../src/lab/traffic/index.js';
-import { Caller, Sleeper } from '../../../src/queues/index.js';
+import { Sleeper } from '../../../src/fabric/index.js';
+import { Caller } from '../../../src/queues/index.js';
 import { countWords, type Job, type ThreadData } from './job.js';
 
 /** Entries of each queue. */
