@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { connect, Gateway, type Forward, type ForwardCounters, type GatewayCounters } from '../fabric/index.js';
 import { openForward, PortError } from '../fabric/index.node.js';
 import { UserError } from '../vm/index.node.js';
-import { guestAddress, guestMac } from './guestAddress.js';
+import { guestAddress, guestMac } from '../vm/guestAddress.js';
 import { lastGuest, type GuestNumbers } from './guestNumbers.js';
 import type { OuterPort, PortPlace, PortWish } from './ports.js';
 

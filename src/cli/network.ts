@@ -4,7 +4,7 @@ import { patience, type BackendName } from './backends.js';
 import type { CaptureWish, RunningCapture } from './capture.js';
 import type { GuestFault } from './faultOption.js';
 import type { NetFeatureWishes } from './featureWishes.js';
-import { guestAddress, guestMac } from './guestAddress.js';
+import { guestAddress, guestMac } from '../vm/guestAddress.js';
 import { SecondCard } from './hotplug.js';
 import { linkOf, type GuestLink } from './linkOption.js';
 import { openPorts, type OuterPort, type PortWish } from './ports.js';

@@ -1,4 +1,4 @@
-import { macBytes } from './mac.js';
+import { macBytes } from './link/mac.js';
 
 /** Addresses that a table holds before it takes everything; beyond it nobody would have asked for most of them. */
 export const addressTableEntries = 4096;

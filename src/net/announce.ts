@@ -1,6 +1,6 @@
 import { Frame } from './link/frame.js';
 import { Sent } from './link/port.js';
-import { macBytes, parseMac } from './mac.js';
+import { macBytes, parseMac } from './link/mac.js';
 import type { NetDevice } from './device.js';
 
 /** RARP (RFC 903), for IPv4 over Ethernet: "who am I", which says nothing but where the one who asks is. */

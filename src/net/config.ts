@@ -3,7 +3,7 @@ import { RegisterBlock, type AccessWidth } from '../virtio/registers.js';
 import { announceFeatures, VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_RSS } from './features.js';
 import { longestKey } from './hash/toeplitz.js';
 import { supportedHashTypes, supportedTunnelTypes } from './hash/types.js';
-import { macBytes } from './mac.js';
+import { macBytes } from './link/mac.js';
 import { longestTable } from './rss.js';
 
 /** Bits of the status field (virtio 5.1.4). */

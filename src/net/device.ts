@@ -17,7 +17,7 @@ import type { GuestOffloads } from './guestOffloads.js';
 import type { LaneCounters } from './link/counters.js';
 import type { Frame } from './link/frame.js';
 import type { Port, Sent } from './link/port.js';
-import { formatMac } from './mac.js';
+import { formatMac } from './link/mac.js';
 import type { Multiqueue } from './multiqueue.js';
 import { netOptions, type NetDeviceOptions, type NetSettings } from './options.js';
 import { PairService } from './pairService.js';

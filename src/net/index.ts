@@ -7,4 +7,4 @@ export { dropReasons, filterReasons, type DropReason, type FilterReason, type La
 export { Frame, gsoType } from './link/frame.js';
 export { allOffloads, neededOffloads, offload } from './link/offloads.js';
 export { connect, Sent, type Port } from './link/port.js';
-export { formatMac, parseMac } from './mac.js';
+export { formatMac, parseMac } from './link/mac.js';

@@ -2,7 +2,7 @@ import type { Features } from '../virtio/features.js';
 import { offerFeatures } from '../virtio/offer.js';
 import { duplexModes, type ConfigSettings, type Duplex } from './config.js';
 import { netFeatures, type NetFeatureName } from './features.js';
-import { parseMac } from './mac.js';
+import { parseMac } from './link/mac.js';
 
 export interface NetDeviceOptions {
   /** The card's permanent address: 52:54:00:12:34:56. */

@@ -7,7 +7,7 @@ export { UserError } from './errors.js';
 export { GuestEnded, GuestTimeout } from './failures.js';
 export { Guest, RunningGuest, defaultMemoryMiB, kernelCommandLine, type GuestOptions } from './guest.js';
 export { allDropped, withLosses } from './losses.js';
-export type { GuestProblem } from './problems.js';
+export { brokenRuleText, type GuestProblem } from './problems.js';
 export { Shell, type RunOptions, type RunResult } from './shell.js';
 export type { CommonStartOptions, CommonWorkersOptions, SnapshotStore, StartProgress } from './start.js';
 export { WorkerGuest, type GuestWorker, type WorkerCard, type WorkerGuestOptions } from './worker/guest.js';

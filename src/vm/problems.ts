@@ -16,6 +16,12 @@ export interface GuestProblem {
   };
 }
 
+/** For a person: a driver broke a rule. @param what whose driver it is. @param message what the rule says, and what was wrong */
+export function brokenRuleText(what: string, message: string, needsReset: boolean): string {
+  const consequence = needsReset ? ' The card waits for its driver to reset it.' : '';
+  return `The driver of ${what} broke a rule: ${message}.${consequence}`;
+}
+
 export type ReportProblem = (problem: GuestProblem) => void;
 
 export function watchMachine(emulator: V86, report: ReportProblem): void {

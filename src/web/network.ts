@@ -1,5 +1,6 @@
 import type { Switch } from '../fabric/index.js';
 import {
+  brokenRuleText,
   withLosses,
   type CardReport,
   type GuestProblem,
@@ -7,6 +8,7 @@ import {
   type WorkerCardOptions,
 } from '../vm/index.js';
 import { canShareMemory, startGuests, startWorkerGuests, type Guest, type WorkerGuest } from '../vm/index.web.js';
+import { guestAddress, guestMac } from '../vm/guestAddress.js';
 import { fetchGuestFiles } from './guestFiles.js';
 import type { Settings } from './settings.js';
 
@@ -76,8 +78,8 @@ export async function startNetwork(settings: Settings, fabric: Switch, events: N
         const number = first + index;
         guest.onProblem.on((problem) => events.problem(problemText(problem, number)));
         const name = `guest ${number}`;
-        const mac = `52:54:00:00:00:${number.toString(16).padStart(2, '0')}`;
-        const card = { name, mac, queuePairs, address: `${address(number)}/24`, deadline: patience };
+        const [mac, address] = [guestMac(number), `${guestAddress(number)}/24`];
+        const card = { name, mac, queuePairs, address, deadline: patience };
         return { number, guest, card: await plug(guest, card, fabric) };
       }),
     );
@@ -102,12 +104,7 @@ async function plug(guest: Guest | WorkerGuest, options: CardOptions, fabric: Sw
   return { slot: card.slot, report };
 }
 
-export function address(number: number): string {
-  return `10.0.0.${number}`;
-}
-
 function problemText({ message, fault }: GuestProblem, guest: number): string {
   if (!fault) return `In the machine of guest ${guest}: ${message}.`;
-  const consequence = fault.needsReset ? ' The card waits for its driver to reset it.' : '';
-  return `The driver of guest ${guest} broke a rule: ${message}.${consequence}`;
+  return brokenRuleText(`guest ${guest}`, message, fault.needsReset);
 }

@@ -1,9 +1,10 @@
 import { Switch } from '../fabric/index.js';
+import { guestAddress } from '../vm/guestAddress.js';
 import type { RunOptions, RunResult } from '../vm/index.js';
 import { pageClock } from './clock.js';
 import { within } from './elements.js';
 import { GuestView } from './guestView.js';
-import { address, noWorkers, patience, startNetwork, type PageNetwork } from './network.js';
+import { noWorkers, patience, startNetwork, type PageNetwork } from './network.js';
 import { Outside } from './outside.js';
 import { OutsideView } from './outsideView.js';
 import { plainText } from './screen.js';
@@ -86,7 +87,7 @@ function addViews({ first, guests }: Settings, starting: Promise<PageNetwork>): 
     const radio = Object.assign(document.createElement('input'), { type: 'radio', name: 'chosen' });
     radio.checked = index === 0;
     radio.addEventListener('change', () => choose(number));
-    label.append(radio, ` vm${number}, ${address(number)}`);
+    label.append(radio, ` vm${number}, ${guestAddress(number)}`);
     chooser.append(label);
   }
   chooser.hidden = guests === 1;

@@ -4,7 +4,7 @@ import type { FabricPortCounters } from '../../fabric/index.js';
 import { attachVirtioNet, systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
 import { checkDriver, type DriverChecker } from '../../lab/checker/index.js';
 import { injectFaults, type FaultInjection } from '../../lab/faults/index.js';
-import { cardUse, withLosses } from '../../vm/index.js';
+import { brokenRuleText, cardUse, withLosses } from '../../vm/index.js';
 import type { Backend, BackendPort } from '../backends.js';
 import { negotiated } from '../negotiated.js';
 import { FaultLog } from './faultLog.js';
@@ -28,8 +28,7 @@ export class StationCard {
     if (watched) this.checker = checkDriver(card.function);
     card.function.onFault.on((event) => {
       if (!this.faults.add(event)) return;
-      const consequence = event.needsReset ? ' The card waits for its driver to reset it.' : '';
-      note(`The driver of ${plan.card.name} broke a rule: ${event.fault.message}.${consequence}`);
+      note(brokenRuleText(plan.card.name, event.fault.message, event.needsReset));
     });
   }
 

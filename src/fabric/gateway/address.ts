@@ -1,3 +1,4 @@
+import { isGroup, readMac } from '../../net/link/mac.js';
 import { PortError } from '../portError.js';
 
 /** IPv4 addresses are numbers of 32 bits without a sign; these are for all on the link, and for nobody. */
@@ -15,14 +16,10 @@ export function addressText(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
 }
 
-export function macText(mac: Uint8Array): string {
-  return Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-}
-
 /** Reads 52:54:00:00:00:01. @throws PortError where it is none of one station */
-export function parseMac(text: string): Uint8Array {
-  const mac = Uint8Array.from(text.split(':'), (part) => parseInt(part, 16));
-  if (/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(text) && (mac[0] & 1) === 0) return mac;
+export function stationMac(text: string): Uint8Array {
+  const mac = readMac(text);
+  if (mac && !isGroup(mac)) return mac;
   throw new PortError(`'${text}' is no Ethernet address of a station, such as 52:54:00:00:00:01.`);
 }
 

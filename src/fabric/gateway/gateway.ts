@@ -1,12 +1,13 @@
 import { countDrop, filterReasons, type DropReason, type FilterReason } from '../../net/link/counters.js';
 import { etherType } from '../../net/link/ethernet.js';
 import { ethernetHeaderBytes, type Frame } from '../../net/link/frame.js';
+import { formatMac } from '../../net/link/mac.js';
 import { offload } from '../../net/link/offloads.js';
 import { Sent, type Port } from '../../net/link/port.js';
 import { read16 } from '../../net/link/words.js';
 import type { Clock } from '../../virtio/clock.js';
 import { PortError } from '../portError.js';
-import { addressText, macText, parseAddress, parseMac, Subnet, unspecified } from './address.js';
+import { addressText, parseAddress, stationMac, Subnet, unspecified } from './address.js';
 import { clientPort, DhcpServer, serverPort as dhcpPort, type DhcpCounters } from './dhcp/server.js';
 import { Names } from './dns/names.js';
 import { DnsServer, serverPort as dnsPort, type DnsCounters } from './dns/server.js';
@@ -86,7 +87,7 @@ export class Gateway implements Port {
     this.clock = clock;
     this.name = name;
     this.subnet = new Subnet(address);
-    this.mac = options.mac === undefined ? macOf(this.subnet.address) : parseMac(options.mac);
+    this.mac = options.mac === undefined ? macOf(this.subnet.address) : stationMac(options.mac);
     this.numbers = numbersOf(options);
     const domain = domainOf(options);
     const hosts = hostsOf(options, this.subnet);
@@ -249,7 +250,7 @@ export class Gateway implements Port {
       fixed: new Map(hosts.flatMap(({ mac, address }) => (mac === undefined ? [] : [[mac, address] as const]))),
       taken: (address, mac) => {
         const known = neighbours.lookUp(address);
-        return known !== undefined && macText(known) !== mac;
+        return known !== undefined && formatMac(known) !== mac;
       },
       send: (mac, to, payload) =>
         this.later(() => this.datagramFrame({ mac, to, port: clientPort, from: dhcpPort, payload })),

@@ -1,6 +1,5 @@
-import { sumBytes } from '../../net/link/checksum.js';
+import { sumBytes, writeChecksum } from '../../net/link/checksum.js';
 import type { DropReason } from '../../net/link/counters.js';
-import { write16 } from '../../net/link/words.js';
 import type { Packet } from './packet.js';
 
 /** Types and codes (RFC 792). */
@@ -39,7 +38,6 @@ export function unreachable(packet: Packet, code: number): Uint8Array {
 }
 
 function finish(message: Uint8Array): Uint8Array {
-  write16(message, 2, 0);
-  write16(message, 2, 0xffff - sumBytes(message, 0, message.length));
+  writeChecksum(message, 2, 0, message.length);
   return message;
 }

@@ -1,5 +1,6 @@
 import type { DropReason } from '../../net/link/counters.js';
 import { Frame } from '../../net/link/frame.js';
+import { isGroup } from '../../net/link/mac.js';
 import { read16, read32, write16, write32 } from '../../net/link/words.js';
 import type { Clock } from '../../virtio/clock.js';
 import { unspecified, type Subnet } from './address.js';
@@ -81,7 +82,7 @@ export class Neighbours {
     const { subnet } = this.place;
     const mac = bytes.slice(field.senderMac, field.senderMac + 6);
     const toUs = target === subnet.address;
-    if (sender !== subnet.address && subnet.hasHost(sender) && (mac[0] & 1) === 0) this.learn(sender, mac, toUs);
+    if (sender !== subnet.address && subnet.hasHost(sender) && !isGroup(mac)) this.learn(sender, mac, toUs);
     if (operation === request && toUs) this.place.later(() => this.message(reply, mac, mac, sender));
     return toUs || sender === unspecified || operation === request ? undefined : 'unreachable';
   }

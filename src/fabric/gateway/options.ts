@@ -1,6 +1,6 @@
 import type { Clock } from '../../virtio/clock.js';
 import { PortError } from '../portError.js';
-import { parseAddress, parseMac, type Subnet } from './address.js';
+import { parseAddress, stationMac, type Subnet } from './address.js';
 import { isHostName } from './dns/names.js';
 
 /** A station that the gateway knows from the start. */
@@ -71,7 +71,7 @@ export function hostsOf(
     }
     if (seen.has(address)) throw new PortError(`${text} belongs to two stations; give each an address of its own.`);
     seen.add(address);
-    if (mac !== undefined) parseMac(mac);
+    if (mac !== undefined) stationMac(mac);
     const wrong = names.find((name) => !isHostName(name));
     if (wrong !== undefined) throw new PortError(`'${wrong}' is no name of letters, digits and hyphens.`);
     return { address, mac: mac?.toLowerCase(), names };

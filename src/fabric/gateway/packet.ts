@@ -1,4 +1,4 @@
-import { fold, sumBytes } from '../../net/link/checksum.js';
+import { fold, sumBytes, writeChecksum } from '../../net/link/checksum.js';
 import type { DropReason } from '../../net/link/counters.js';
 import { etherType } from '../../net/link/ethernet.js';
 import { ethernetHeaderBytes, Frame } from '../../net/link/frame.js';
@@ -137,8 +137,7 @@ export class Outgoing {
     write16(bytes, ip.fragment, protocol === protocols.tcp ? dontFragment : 0);
     bytes[ip.protocol] = protocol;
     write32(bytes, addresses.destination, destination);
-    write16(bytes, ip.checksum, 0);
-    write16(bytes, ip.checksum, 0xffff - sumBytes(bytes, ip.start, ipHeaderBytes));
+    writeChecksum(bytes, ip.checksum, ip.start, ipHeaderBytes);
     frame.start(0).add(bytes, 0, transportStart + header);
     if (checksumAt >= 0) {
       frame.needsChecksum = true;

@@ -1,4 +1,4 @@
-import { sumBytes } from '../../net/link/checksum.js';
+import { writeChecksum } from '../../net/link/checksum.js';
 import { Frame } from '../../net/link/frame.js';
 import { read16, write16 } from '../../net/link/words.js';
 import type { Clock } from '../../virtio/clock.js';
@@ -95,7 +95,6 @@ function finish(bytes: Uint8Array, length: number): Frame {
   bytes[ip.start] = 0x45;
   write16(bytes, ip.length, ipHeaderBytes + length);
   write16(bytes, ip.fragment, 0);
-  write16(bytes, ip.checksum, 0);
-  write16(bytes, ip.checksum, 0xffff - sumBytes(bytes, ip.start, ipHeaderBytes));
+  writeChecksum(bytes, ip.checksum, ip.start, ipHeaderBytes);
   return new Frame().start(0).add(bytes, 0, ip.start + ipHeaderBytes + length);
 }

@@ -1,5 +1,5 @@
 import { announceGuest, NetDevice, type NetDeviceOptions } from '../../net/index.js';
-import { formatMac } from '../../net/mac.js';
+import { formatMac } from '../../net/link/mac.js';
 import { connect, disconnect, type Port } from '../../net/link/port.js';
 import type { PciFunction } from '../../pci/function.js';
 import { VirtioPciFunction } from '../../pci/index.js';

@@ -23,6 +23,12 @@ export function sumBytes(bytes: Uint8Array, start: number, length: number): numb
   return length < worthWords ? sumByBytes(bytes, start, start + length) : sumByWords(bytes, start, length);
 }
 
+/** Fills in the checksum at `at` of the `length` bytes from `start` on, which it is among (RFC 791, RFC 792). */
+export function writeChecksum(bytes: Uint8Array, at: number, start: number, length: number): void {
+  write16(bytes, at, 0);
+  write16(bytes, at, 0xffff - sumBytes(bytes, start, length));
+}
+
 /** Below this many bytes it does not pay to look for the words of the buffer. */
 const worthWords = 64;
 /** So many 32-bit words have halves whose sum fits in 31 bits. */

@@ -1,4 +1,4 @@
-import { sumBytes } from './checksum.js';
+import { writeChecksum } from './checksum.js';
 import { etherType, typeOffset } from './ethernet.js';
 import type { Frame } from './frame.js';
 import { read16, write16 } from './words.js';
@@ -149,7 +149,6 @@ export class IpHeader {
   private writeLength4(bytes: Uint8Array, end: number): void {
     const { start } = this;
     write16(bytes, start + ipv4.length, end - start);
-    write16(bytes, start + ipv4.checksum, 0);
-    write16(bytes, start + ipv4.checksum, 0xffff - sumBytes(bytes, start, 4 * (bytes[start] & 15)));
+    writeChecksum(bytes, start + ipv4.checksum, start, 4 * (bytes[start] & 15));
   }
 }

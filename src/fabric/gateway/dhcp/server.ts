@@ -1,6 +1,7 @@
 import type { DropReason } from '../../../net/link/counters.js';
+import { formatMac } from '../../../net/link/mac.js';
 import type { Clock } from '../../../virtio/clock.js';
-import { limitedBroadcast, macText, unspecified, type Subnet } from '../address.js';
+import { limitedBroadcast, unspecified, type Subnet } from '../address.js';
 import type { Datagram } from '../udp.js';
 import { Leases, type Lease, type LeasesOptions } from './leases.js';
 import { bytes32, kind, option, option32, readRequest, writeReply, type DhcpRequest } from './message.js';
@@ -67,7 +68,7 @@ export class DhcpServer {
   }
 
   private discovered(request: DhcpRequest, client: string): void {
-    const lease = this.leases.offer(client, macText(request.mac), option32(request.options, option.requestedAddress));
+    const lease = this.leases.offer(client, formatMac(request.mac), option32(request.options, option.requestedAddress));
     if (!lease) {
       this.counts.exhausted++;
       return;
@@ -85,7 +86,7 @@ export class DhcpServer {
       if (known && !known.bound) this.leases.release(known);
       return;
     }
-    const mac = macText(request.mac);
+    const mac = formatMac(request.mac);
     const renewing = server === undefined && request.clientAddress !== unspecified;
     // The leases of a gateway that was started anew are forgotten; who has one keeps it, if nobody else has it.
     const lease = known ?? (renewing ? this.leases.offer(client, mac, wanted) : undefined);
@@ -158,7 +159,7 @@ export class DhcpServer {
 /** Who a client is (RFC 2131, 4.2): by its identifier, or else by its Ethernet address. */
 function clientOf({ options, mac }: DhcpRequest): string {
   const identifier = options.get(option.clientIdentifier);
-  return identifier && identifier.length > 1 ? `id ${macText(identifier)}` : macText(mac);
+  return identifier && identifier.length > 1 ? `id ${formatMac(identifier)}` : formatMac(mac);
 }
 
 function nameOf({ options }: DhcpRequest): string | undefined {
