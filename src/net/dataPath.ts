@@ -5,6 +5,7 @@ import type { GuestMemory } from '../virtio/memory.js';
 import type { QueueSetup } from '../virtio/queue.js';
 import type { DriverFault } from '../virtio/rules.js';
 import type { NotificationCoalescing } from './coalescing.js';
+import type { NetConfig } from './config.js';
 import type { ReceiveFilter } from './filter.js';
 import type { GuestOffloads } from './guestOffloads.js';
 import type { LaneCounters } from './link/counters.js';
@@ -28,10 +29,8 @@ export type DataPathSettings = Pick<NetSettings, 'queuePairs' | 'mtu' | 'deadlin
 
 /** The card, as its data path sees it. */
 export interface DataPathOwner {
-  /** The link is plugged in. */
-  readonly linkUp: boolean;
-  /** The card's address, as it is at any time. */
-  readonly mac: Uint8Array;
+  /** Whether the link is plugged in, and the card's address, as they are at any time. */
+  readonly config: Pick<NetConfig, 'linkUp' | 'mac'>;
   /** The driver broke a rule. */
   fault(fault: DriverFault, needsReset: boolean): void;
   /** The driver changed the pairs in use. */

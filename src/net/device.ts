@@ -285,12 +285,8 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
   }
 
   private pathOwner(): DataPathOwner {
-    const { config } = this;
     return {
-      mac: config.mac,
-      get linkUp() {
-        return config.linkUp;
-      },
+      config: this.config,
       fault: (fault, needsReset) => this.onFault(fault, needsReset),
       pairsChanged: () => this.onQueuePairs.emit(this.lanes),
     };

@@ -60,7 +60,7 @@ export class PairService implements DataPath {
       { count: queuePairs, canReceive, ...steering, change: (change) => this.changePairs(change) },
       steering?.flows,
     );
-    this.filter = new ReceiveFilter(owner.mac);
+    this.filter = new ReceiveFilter(owner.config.mac);
   }
 
   get failed(): boolean {
@@ -184,7 +184,7 @@ export class PairService implements DataPath {
     const { active, owner } = this;
     const lost = this.failedNow
       ? 'fault'
-      : unreceivable(frame, active !== undefined, owner.linkUp, this.guestOffloads.receivable, this.mtu);
+      : unreceivable(frame, active !== undefined, owner.config.linkUp, this.guestOffloads.receivable, this.mtu);
     if (lost) return this.drop(pair, frame, lost);
     if (this.suspended) return Sent.full;
     if (!receiver)
@@ -314,7 +314,7 @@ export class PairService implements DataPath {
 
   private out(frame: Frame, again: boolean): Sent | DropReason {
     const { peer } = this;
-    if (!this.owner.linkUp) return 'linkDown';
+    if (!this.owner.config.linkUp) return 'linkDown';
     if (!peer) return 'unconnected';
     if (!again) this.multiqueue.steering.learn(frame, frame.lane);
     return peer.send(frame, peer.steer(frame));

@@ -22,7 +22,7 @@ export class CardService {
   private readonly served: readonly number[];
   private readonly queues: (ActiveQueue | undefined)[] = [];
   private readonly routes: (Message | undefined)[] = [];
-  private readonly owner = { linkUp: true, mac: new Uint8Array(6) };
+  private readonly config = { linkUp: true, mac: new Uint8Array(6) };
   private readonly stalls = new Map<number, () => void>();
   private features = 0n;
   private active = false;
@@ -38,7 +38,7 @@ export class CardService {
     const fault = (fault: Parameters<typeof faultMessage>[0], needsReset: boolean): void => {
       this.events.faults.push({ fault: faultMessage(fault), needsReset });
     };
-    const owner = Object.assign(this.owner, { fault, pairsChanged: () => undefined });
+    const owner = { config: this.config, fault, pairsChanged: () => undefined };
     this.path = new PairService(clock, plan.settings, owner, {
       flows: new Uint16Array(plan.flows),
       canReceive: (pair) => this.receiving[pair],
@@ -124,8 +124,8 @@ export class CardService {
 
   change(settings: CardSettings): void {
     const { linkUp, mac, receiving } = settings;
-    this.owner.linkUp = linkUp;
-    this.owner.mac.set(mac);
+    this.config.linkUp = linkUp;
+    this.config.mac.set(mac);
     this.receiving = receiving;
     this.path.follow(settings, this.features);
   }

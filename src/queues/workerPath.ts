@@ -62,7 +62,7 @@ export class WorkerPath implements DataPath {
     this.kept = new DeviceStatistics(this.counted);
     this.receiving = new Array<boolean>(queuePairs).fill(false);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
-    this.filter = new ReceiveFilter(owner.mac);
+    this.filter = new ReceiveFilter(owner.config.mac);
     this.multiqueue = new Multiqueue(
       {
         count: queuePairs,
@@ -265,8 +265,8 @@ export class WorkerPath implements DataPath {
     const { pairs, hash, rss } = multiqueue.save();
     const { directions, queues } = coalescing.save();
     return {
-      linkUp: this.owner.linkUp,
-      mac: Array.from(this.owner.mac),
+      linkUp: this.owner.config.linkUp,
+      mac: Array.from(this.owner.config.mac),
       failed,
       filter: this.filter.save(),
       guestOffloads: this.guestOffloads.save(),
