@@ -1,6 +1,7 @@
 import type { DescriptorChain } from '../virtio/chain.js';
 import type { GuestMemory } from '../virtio/memory.js';
-import type { Frame } from './link/frame.js';
+import type { WrittenPages } from '../virtio/writtenPages.js';
+import { copyWords, type Frame } from './link/frame.js';
 
 /** Copies the first device-readable bytes of a chain, as many as `target` holds; the caller knows that it has them. */
 export function readStart(chain: DescriptorChain, memory: GuestMemory, target: Uint8Array): void {
@@ -28,40 +29,47 @@ export function writeStart(chain: DescriptorChain, memory: GuestMemory, source: 
 
 /** Makes the frame of the device-readable bytes of a chain after the first `skip`. */
 export function addToFrame(chain: DescriptorChain, memory: GuestMemory, skip: number, frame: Frame): void {
-  const { bytes, words16 } = memory;
+  const { bytes, data } = memory;
   for (let i = 0; i < chain.readableCount; i++) {
     const length = chain.lengths[i];
-    if (skip < length) frame.add(bytes, chain.addresses[i] + skip, length - skip, words16);
+    if (skip < length) frame.add(bytes, chain.addresses[i] + skip, length - skip, data);
     skip = Math.max(0, skip - length);
   }
 }
 
+/** What stands before the bytes of a frame, `length` of them. */
+export interface Prefix {
+  readonly data: DataView;
+  readonly length: number;
+}
+
 /**
- * Writes to the device-writable bytes of a chain: first `header`, which may be empty, then the frame from `from` on, as
- * far as both fit. Answers how many bytes it wrote, header and all.
+ * Writes to the device-writable bytes of a chain: first `prefix`, which may be empty, then the frame from `from` on, as
+ * far as both fit. Answers how many bytes it wrote, prefix and all.
  */
 export function fillChain(
   chain: DescriptorChain,
   memory: GuestMemory,
-  header: Uint8Array,
+  pages: WrittenPages,
+  prefix: Prefix,
   frame: Frame,
   from: number,
 ): number {
   let written = 0;
   for (let i = chain.readableCount; i < chain.count; i++) {
     // Anew each time: telling the emulator of written bytes may move its memory.
-    const bytes = memory.bytes;
+    const { bytes, data } = memory;
     const address = chain.addresses[i];
     const room = chain.lengths[i];
     if (room === 0) continue;
-    let at = 0;
-    for (; at < room && written + at < header.length; at++) bytes[address + at] = header[written + at];
-    const sent = Math.max(0, written + at - header.length);
+    const at = Math.max(0, Math.min(room, prefix.length - written));
+    if (at > 0) copyWords(prefix.data, written, at, data, address);
+    const sent = Math.max(0, written + at - prefix.length);
     const length = Math.min(room - at, frame.length - from - sent);
-    if (length > 0) frame.copy(from + sent, length, bytes, address + at, memory.words16);
+    if (length > 0) frame.copy(from + sent, length, bytes, address + at, data);
     const filled = at + length;
     if (filled === 0) break;
-    memory.written(address, filled);
+    pages.add(address, filled);
     written += filled;
   }
   return written;

@@ -8,6 +8,7 @@ import {
   VIRTIO_NET_F_RSC_EXT,
 } from './features.js';
 import type { ReceiveHash } from './hash/receiveHash.js';
+import type { Prefix } from './chainBytes.js';
 import { gsoType, type Frame } from './link/frame.js';
 import { neededOffloads } from './link/offloads.js';
 import {
@@ -36,8 +37,15 @@ const checksumOfNoTunnel: HeaderFault = {
 
 /** The header before each packet, as it was negotiated: `struct virtio_net_hdr` (virtio 5.1.6). */
 export class PacketHeader {
-  /** The header that is being worked on; its length is that of every header. */
-  readonly bytes: Uint8Array;
+  /** Of every header, in bytes. */
+  readonly length: number;
+  /** The header of a packet that the driver sends. */
+  readonly sent: Uint8Array;
+  /** The header of a packet that the driver gets, and the same to be put before its frame. */
+  readonly received: Uint8Array;
+  readonly prefix: Prefix;
+  /** `received` says nothing of its packet but that it takes so many buffers; 0 where it says more. */
+  private plainFor = 0;
   /** What the driver may ask for in packets that it sends. */
   private readonly allowed: number;
   /** The flag that needs a tunnel, where the driver may set it. */
@@ -49,15 +57,19 @@ export class PacketHeader {
   /** @param hash what is reported of packets with VIRTIO_NET_F_HASH_REPORT */
   constructor(features: Features, hash: ReceiveHash) {
     this.hash = hasFeature(features, VIRTIO_NET_F_HASH_REPORT) ? hash : undefined;
-    this.bytes = new Uint8Array(headerBytes(features));
+    const length = headerBytes(features);
+    this.length = length;
+    this.sent = new Uint8Array(length);
+    this.received = new Uint8Array(length);
+    this.prefix = { data: new DataView(this.received.buffer), length };
     this.allowed = offloadsOf(features, transmitOffloads);
     this.tunnelFlags = hasFeature(features, VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM) ? flag.tunnelChecksum : 0;
     this.countsSegments = hasFeature(features, VIRTIO_NET_F_RSC_EXT);
   }
 
-  /** Describes a frame, all of whose bytes it has, as `bytes` says (5.1.6.2); answers what is wrong with it, if anything. */
+  /** Describes a frame, all of whose bytes it has, as `sent` says (5.1.6.2); answers what is wrong with it, if anything. */
   read(frame: Frame): HeaderFault | undefined {
-    const { bytes } = this;
+    const { sent: bytes } = this;
     describeByHeader(frame, bytes);
     const kind = bytes[field.gsoType];
     if ((bytes[field.flags] & this.tunnelFlags) !== 0 && (kind & gsoTunnels) === 0) return checksumOfNoTunnel;
@@ -65,9 +77,12 @@ export class PacketHeader {
     return this.check(frame, kind);
   }
 
-  /** Makes `bytes` the header of a frame that the driver gets in this many buffers (5.1.6.4). */
+  /** Makes `received` the header of a frame that the driver gets in this many buffers (5.1.6.4). */
   write(frame: Frame, buffers: number): void {
-    const { bytes } = this;
+    const plainFor = frame.needsChecksum || this.hash ? 0 : buffers;
+    if (plainFor > 0 && plainFor === this.plainFor) return;
+    this.plainFor = plainFor;
+    const { received: bytes } = this;
     writeHeader(frame, bytes);
     if (bytes.length > field.numBuffers) setField(bytes, field.numBuffers, buffers);
     this.writeHash(frame);
@@ -81,10 +96,10 @@ export class PacketHeader {
   private check(frame: Frame, kind: number): HeaderFault | undefined {
     const known = frame.gso === gsoType.none ? (kind & ~gsoTunnels) === gsoType.none : kinds.has(frame.gso);
     if (!known) return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}` };
-    const senseless = tunnelContradiction(frame, kind, this.bytes[field.flags]);
+    const senseless = tunnelContradiction(frame, kind, this.sent[field.flags]);
     const missing = senseless === undefined && (neededOffloads(frame) & ~this.allowed) !== 0;
     if (missing) {
-      return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}, flags ${this.bytes[field.flags]}` };
+      return { notNegotiated: true, detail: `gso_type is 0x${kind.toString(16)}, flags ${this.sent[field.flags]}` };
     }
     const wrong = senseless ?? contradiction(frame);
     return wrong === undefined ? undefined : { notNegotiated: false, detail: wrong };
@@ -94,7 +109,7 @@ export class PacketHeader {
   private writeHash(frame: Frame): void {
     if (!this.hash) return;
     this.hash.find(frame);
-    const { bytes } = this;
+    const { received: bytes } = this;
     setField(bytes, field.hashValue, frame.hash);
     setField(bytes, field.hashValue + 2, frame.hash >>> 16);
     setField(bytes, field.hashReport, frame.hashReport);

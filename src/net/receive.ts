@@ -2,14 +2,15 @@ import type { DescriptorChain } from '../virtio/chain.js';
 import type { ActiveQueue } from '../virtio/device.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
-import { fillChain } from './chainBytes.js';
+import { WrittenPages } from '../virtio/writtenPages.js';
+import { fillChain, type Prefix } from './chainBytes.js';
 import type { ReceiveStatistics } from './queueStatistics.js';
 import { countDrop, type LaneCounters } from './link/counters.js';
 import type { Frame } from './link/frame.js';
 import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
 
-const noHeader = new Uint8Array(0);
+const nothing: Prefix = { data: new DataView(new ArrayBuffer(0)), length: 0 };
 
 /** The receive half of a queue pair: puts frames into the guest's receive buffers (virtio 5.1.6.3, 5.1.6.4). */
 export class ReceiveLane {
@@ -19,6 +20,7 @@ export class ReceiveLane {
   fresh = 0;
   private readonly queue: ActiveQueue;
   private readonly memory: GuestMemory;
+  private readonly pages: WrittenPages;
   private readonly mergeable: boolean;
   private readonly counters: LaneCounters;
   private readonly header: PacketHeader;
@@ -38,6 +40,7 @@ export class ReceiveLane {
   ) {
     this.queue = queue;
     this.memory = memory;
+    this.pages = new WrittenPages(memory);
     this.header = header;
     this.mergeable = mergeable;
     this.counters = counters;
@@ -52,15 +55,15 @@ export class ReceiveLane {
     if (this.starved) return Sent.full;
     const room = this.takeBuffers(frame);
     if (room !== Sent.taken) return room;
-    const { chains, counters, memory, queue } = this;
+    const { chains, counters, memory, pages, queue } = this;
     this.header.write(frame, this.taken);
-    let header = this.header.bytes;
+    let prefix = this.header.prefix;
     let sent = 0;
     for (let i = 0; i < this.taken; i++) {
       const chain = chains[i];
-      const written = fillChain(chain, memory, header, frame, sent);
-      sent += written - header.length;
-      header = noHeader;
+      const written = fillChain(chain, memory, pages, prefix, frame, sent);
+      sent += written - prefix.length;
+      prefix = nothing;
       queue.complete(chain, written);
     }
     this.fresh++;
@@ -73,10 +76,16 @@ export class ReceiveLane {
   /** Makes what was received visible to the driver; answers how many packets that were. */
   show(): number {
     if (this.queue.paused) return 0;
+    this.pages.tell();
     this.queue.show();
     const packets = this.fresh;
     this.fresh = 0;
     return packets;
+  }
+
+  /** The driver is gone, and its memory with what was received is the guest's again. */
+  abandon(): void {
+    this.pages.tell();
   }
 
   /** Those who wait are about to try again. True when there is anybody. */
@@ -89,7 +98,7 @@ export class ReceiveLane {
 
   /** Takes buffers for the frame and its header; on any other answer than `taken` none is. */
   private takeBuffers(frame: Frame): Sent {
-    const bytes = this.header.bytes.length + frame.length;
+    const bytes = this.header.length + frame.length;
     let room = 0;
     this.taken = 0;
     while (room < bytes) {
@@ -122,7 +131,7 @@ export class ReceiveLane {
     if (chain.readableCount > 0) {
       throw new DriverFault('receive-readable', `${chain.readableLength} device-readable bytes`, this.queue.index);
     }
-    if (chain.writableLength < this.header.bytes.length) {
+    if (chain.writableLength < this.header.length) {
       throw new DriverFault('receive-buffer-size', `${chain.writableLength} bytes`, this.queue.index);
     }
   }

@@ -66,6 +66,7 @@ export class Reception {
 
   /** Gives up the queues. */
   forget(): void {
+    for (const lane of this.lanes) lane?.abandon();
     this.lanes.fill(undefined);
     this.receivedCount = 0;
     this.unshown = [];

@@ -4,7 +4,7 @@ import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { addToFrame, readStart } from './chainBytes.js';
 import { countDrop, type DropReason, type LaneCounters } from './link/counters.js';
-import { ethernetHeaderBytes, Frame } from './link/frame.js';
+import { ethernetHeaderBytes, Frame, gsoType } from './link/frame.js';
 import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
 import type { TransmitStatistics } from './queueStatistics.js';
@@ -164,21 +164,25 @@ export class TransmitLane {
       throw new DriverFault('transmit-writable', `${chain.writableLength} device-writable bytes`, this.queue.index);
     }
     const { header, frame } = this;
-    const headerBytes = header.bytes.length;
+    const headerBytes = header.length;
     if (chain.readableLength < headerBytes) {
       throw new DriverFault('transmit-header', `${chain.readableLength} bytes`, this.queue.index);
     }
-    readStart(chain, this.memory, header.bytes);
     addToFrame(chain, this.memory, headerBytes, frame.start(this.lane));
-    const answer = this.describe(again) ?? this.out(frame, again);
+    const answer = this.describe(chain, again) ?? this.out(frame, again);
     if (answer === Sent.full) return false;
     this.finish(chain, typeof answer === 'string' ? answer : undefined);
     return true;
   }
 
   /** Describes the frame as its header says; a reason when the packet is of no use. @throws DriverFault */
-  private describe(again: boolean): DropReason | undefined {
+  private describe(chain: DescriptorChain, again: boolean): DropReason | undefined {
     if (this.frame.length < ethernetHeaderBytes) return 'runt';
+    const { bytes } = this.memory;
+    const at = chain.addresses[0];
+    // Of most headers this is all that is ever looked at.
+    if (chain.lengths[0] >= 2 && bytes[at] === 0 && bytes[at + 1] === gsoType.none) return undefined;
+    readStart(chain, this.memory, this.header.sent);
     const wrong = this.header.read(this.frame);
     if (!wrong) return undefined;
     const { notNegotiated, detail } = wrong;
@@ -195,7 +199,7 @@ export class TransmitLane {
     } else {
       this.statistics.passed(this.frame);
       this.counters.txFrames++;
-      this.counters.txBytes += chain.readableLength - this.header.bytes.length;
+      this.counters.txBytes += chain.readableLength - this.header.length;
     }
     this.fresh++;
     this.queue.complete(chain, 0);

@@ -11,6 +11,8 @@ export interface GuestMemory {
   readonly words16: Uint16Array;
   /** The same memory as 32-bit words, index = address / 4. */
   readonly words32: Uint32Array;
+  /** The same memory, for words at any address. */
+  readonly data: DataView;
   /** Driver and device may work in it at the same time, in different threads; not so when left out. */
   readonly shared?: boolean;
   /**
@@ -41,6 +43,7 @@ export class BufferMemory implements GuestMemory {
   readonly bytes: Uint8Array;
   readonly words16: Uint16Array;
   readonly words32: Uint32Array;
+  readonly data: DataView;
 
   /** @param memory its size in bytes, a multiple of 4, or a buffer of such a size, which other threads may share */
   constructor(memory: number | ArrayBufferLike) {
@@ -50,6 +53,7 @@ export class BufferMemory implements GuestMemory {
     this.bytes = new Uint8Array(buffer);
     this.words16 = new Uint16Array(buffer);
     this.words32 = new Uint32Array(buffer);
+    this.data = new DataView(buffer);
   }
 
   slice(address: number, length: number): Uint8Array {

@@ -2,7 +2,7 @@ import { DescriptorChain } from './chain.js';
 import type { ActiveQueue } from './device.js';
 import type { GuestMemory } from './memory.js';
 import type { HeldBuffer, QueueSetup, QueueState } from './queue.js';
-import { descriptorBytes, descriptorFlag, largestQueue, read32, Ring, type RingOptions } from './ring.js';
+import { descriptorBytes, descriptorFlag, largestQueue, Ring, type RingOptions } from './ring.js';
 
 /** Flags of a descriptor beside those that both layouts have (2.8.1). */
 const AVAILABLE = 1 << 7;
@@ -188,12 +188,12 @@ export class PackedQueue extends Ring implements ActiveQueue {
 
   /** The descriptors of a table follow each other; no flag but that for writing counts (2.8.7). */
   private readTable(chain: DescriptorChain, table: number, entries: number): void {
-    const { words32, bytes } = this.memory;
+    const { data } = this.memory;
     const end = table + descriptorBytes * entries;
     for (let at = table; at < end; at += descriptorBytes) {
-      const length = read32(words32, bytes, at + 4 * lengthWord);
+      const length = data.getUint32(at + 4 * lengthWord, true);
       const address = this.bufferAddress(at, length);
-      this.addTo(chain, address, length, read32(words32, bytes, at + 4 * idAndFlagsWord) >>> 16);
+      this.addTo(chain, address, length, data.getUint32(at + 4 * idAndFlagsWord, true) >>> 16);
     }
   }
 

@@ -73,9 +73,10 @@ export abstract class Ring {
 
   /** The address in the descriptor at `at`, from which on `length` bytes are guest memory. @throws DriverFault */
   protected bufferAddress(at: number, length: number): number {
-    const { memory } = this;
-    const address = read32(memory.words32, memory.bytes, at) + read32(memory.words32, memory.bytes, at + 4) * 2 ** 32;
-    if (!within(memory.size, address, length)) this.failAddress(address, length);
+    const { data, size } = this.memory;
+    const address = data.getUint32(at, true);
+    const high = data.getUint32(at + 4, true);
+    if (high !== 0 || address + length > size) this.failAddress(address + high * 2 ** 32, length);
     return address;
   }
 
@@ -109,10 +110,4 @@ export abstract class Ring {
 /** For messages; apart, so that what runs for every descriptor stays small enough for an engine to inline. */
 function extent({ count, readableLength, writableLength }: DescriptorChain): string {
   return `after ${count} descriptors of ${readableLength + writableLength} bytes`;
-}
-
-/** A 32-bit word at any address, of memory given by words and by bytes: indirect tables need no alignment. */
-export function read32(words32: Uint32Array, bytes: Uint8Array, address: number): number {
-  if ((address & 3) === 0) return words32[address >>> 2];
-  return (bytes[address] | (bytes[address + 1] << 8) | (bytes[address + 2] << 16) | (bytes[address + 3] << 24)) >>> 0;
 }

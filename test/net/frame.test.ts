@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Frame, gsoType, headBytes } from '../../src/net/link/frame.js';
 
-/** A frame of these ranges, each from another place of one buffer. */
-function frameOf(lengths: number[]) {
-  const bytes = Uint8Array.from({ length: 4096 }, (_, i) => i * 13 + (i >>> 8));
+const filled = () => Uint8Array.from({ length: 4096 }, (_, i) => i * 13 + (i >>> 8));
+
+/** A frame of these ranges, each from another place of one buffer, which is told of as words, too, where `words` is. */
+function frameOf(lengths: number[], bytes = filled(), words = false) {
   const frame = new Frame().start(3);
   const expected: number[] = [];
   lengths.forEach((length, i) => {
     const start = (i * 701) % 3000;
-    frame.add(bytes, start, length);
+    frame.add(bytes, start, length, words ? new DataView(bytes.buffer) : undefined);
     expected.push(...bytes.subarray(start, start + length));
   });
   return { frame, expected: Uint8Array.from(expected) };
@@ -40,6 +41,23 @@ describe('a frame', () => {
         const wanted = new Uint8Array(1400).fill(0xcc);
         wanted.set(expected.subarray(from, from + length), at);
         expect(Buffer.compare(target, wanted)).toBe(0);
+      }),
+    );
+  });
+
+  it('copies by words, too, and within one memory, wherever it is and goes to', () => {
+    const length = 8000;
+    fc.assert(
+      fc.property(lengths, fc.nat(1200), fc.nat(1200), fc.nat(50), fc.boolean(), (chosen, from, size, at, within) => {
+        const memory = new Uint8Array(length).fill(0xcc);
+        memory.set(filled());
+        const { frame, expected } = frameOf(chosen, memory, true);
+        fc.pre(from + size <= expected.length);
+        const target = within ? memory : new Uint8Array(length).fill(0xcc);
+        const wanted = target.slice();
+        wanted.set(expected.subarray(from, from + size), 5000 + at);
+        frame.copy(from, size, target, 5000 + at, new DataView(target.buffer));
+        expect(target).toEqual(wanted);
       }),
     );
   });

@@ -15,6 +15,7 @@ export class TestMemory implements GuestMemory {
   readonly words32: Uint32Array;
   /** For the driver's side, which takes no care of alignment. */
   readonly view: DataView;
+  readonly data: DataView;
   /** Ranges that the device said it wrote, since `watch` began. */
   private reported: { address: number; length: number }[] = [];
   private readonly before: Uint8Array;
@@ -30,6 +31,7 @@ export class TestMemory implements GuestMemory {
     this.words16 = new Uint16Array(buffer, guardBytes);
     this.words32 = new Uint32Array(buffer, guardBytes);
     this.view = new DataView(buffer, guardBytes, size);
+    this.data = new DataView(buffer, guardBytes);
     this.before = new Uint8Array(size);
     this.bytes.fill(0, 0, size);
   }

@@ -107,8 +107,8 @@ describe('a packed queue finds the rule that was broken:', () => {
 
   it('more than 2^32 bytes in all', () => {
     const { memory } = queueOf([]);
-    const { bytes, words16, words32 } = memory;
-    const large = { size: 2 ** 32, bytes, words16, words32, slice: () => bytes, written: () => undefined };
+    const { bytes, words16, words32, data } = memory;
+    const large = { size: 2 ** 32, bytes, words16, words32, data, slice: () => bytes, written: () => undefined };
     const addresses = allocatePackedRing(memory, 4);
     [2 ** 31, 2 ** 31, 1].forEach((length, i) => {
       const flags = available | write | (i < 2 ? next : 0);

@@ -117,8 +117,8 @@ describe('a split queue finds the rule that was broken:', () => {
 
   it('more than 2^32 bytes in all, wherever they are described', () => {
     const memory = new TestMemory();
-    const { bytes, words16, words32 } = memory;
-    const large = { size: 2 ** 32, bytes, words16, words32, slice: () => bytes, written: () => undefined };
+    const { bytes, words16, words32, data } = memory;
+    const large = { size: 2 ** 32, bytes, words16, words32, data, slice: () => bytes, written: () => undefined };
     const queueFor = (elements: Element[], indirect?: IndirectTable): SplitQueue => {
       const driver = new NaiveDriver(memory, 4);
       driver.add(elements, indirect);

@@ -47,6 +47,7 @@ class RingMemory {
   protected readonly state: Int32Array;
   protected readonly words: Int32Array;
   protected readonly bytes: Uint8Array;
+  protected readonly data: DataView;
   protected readonly size: number;
   protected readonly wordMask: number;
   protected readonly byteMask: number;
@@ -55,6 +56,7 @@ class RingMemory {
     this.state = new Int32Array(memory, offset, controlBytes / 4);
     this.words = new Int32Array(memory, offset + controlBytes, size / 4);
     this.bytes = new Uint8Array(memory, offset + controlBytes, size);
+    this.data = new DataView(memory, offset + controlBytes, size);
     this.size = size;
     this.wordMask = size / 4 - 1;
     this.byteMask = size - 1;
@@ -120,8 +122,8 @@ export class RingWriter extends RingMemory {
   private copy(frame: Frame): void {
     const start = (this.written + headerBytes) & this.byteMask;
     const first = Math.min(frame.length, this.size - start);
-    frame.copy(0, first, this.bytes, start);
-    if (first < frame.length) frame.copy(first, frame.length - first, this.bytes, 0);
+    frame.copy(0, first, this.bytes, start, this.data);
+    if (first < frame.length) frame.copy(first, frame.length - first, this.bytes, 0, this.data);
   }
 }
 
@@ -153,7 +155,7 @@ export class RingReader extends RingMemory {
     frame.flow = words[(at + word.flow) & wordMask];
     const start = (this.read + headerBytes) & this.byteMask;
     const first = Math.min(length, this.size - start);
-    return frame.add(this.bytes, start, first).add(this.bytes, 0, length - first);
+    return frame.add(this.bytes, start, first, this.data).add(this.bytes, 0, length - first, this.data);
   }
 
   /** Gives the room of that frame back. Answers whether the writer waits for room, and is now to be told. */

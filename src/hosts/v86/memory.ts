@@ -6,34 +6,38 @@ export class V86Memory implements GuestMemory {
   readonly size: number;
   private readonly cpu: V86Cpu;
   private readonly start: number;
-  private bytesView: Uint8Array;
-  private words16View: Uint16Array;
-  private words32View: Uint32Array;
+  private bytesView!: Uint8Array;
+  private words16View!: Uint16Array;
+  private words32View!: Uint32Array;
+  private dataView!: DataView;
 
   constructor(cpu: V86Cpu) {
     this.cpu = cpu;
     this.size = cpu.memory_size[0];
     this.start = cpu.mem8.byteOffset;
-    this.bytesView = this.view(Uint8Array);
-    this.words16View = this.view(Uint16Array);
-    this.words32View = this.view(Uint32Array);
+    this.renew();
   }
 
   // When WebAssembly memory grows, the views of the old buffer are detached, and then their length is 0.
 
   get bytes(): Uint8Array {
-    if (this.bytesView.length === 0) this.bytesView = this.view(Uint8Array);
+    if (this.bytesView.length === 0) this.renew();
     return this.bytesView;
   }
 
   get words16(): Uint16Array {
-    if (this.words16View.length === 0) this.words16View = this.view(Uint16Array);
+    if (this.bytesView.length === 0) this.renew();
     return this.words16View;
   }
 
   get words32(): Uint32Array {
-    if (this.words32View.length === 0) this.words32View = this.view(Uint32Array);
+    if (this.bytesView.length === 0) this.renew();
     return this.words32View;
+  }
+
+  get data(): DataView {
+    if (this.bytesView.length === 0) this.renew();
+    return this.dataView;
   }
 
   slice(address: number, length: number): Uint8Array {
@@ -45,7 +49,12 @@ export class V86Memory implements GuestMemory {
     if (length > 0) this.cpu.jit_dirty_cache(address, address + length);
   }
 
-  private view<T>(kind: { new (buffer: ArrayBuffer, start: number, length: number): T; BYTES_PER_ELEMENT: number }): T {
-    return new kind(this.cpu.wasm_memory.buffer, this.start, this.size / kind.BYTES_PER_ELEMENT);
+  private renew(): void {
+    const { buffer } = this.cpu.wasm_memory;
+    const { start, size } = this;
+    this.bytesView = new Uint8Array(buffer, start, size);
+    this.words16View = new Uint16Array(buffer, start, size / 2);
+    this.words32View = new Uint32Array(buffer, start, size / 4);
+    this.dataView = new DataView(buffer, start, size);
   }
 }

@@ -15,10 +15,12 @@ it('is the RAM that the processor sees, before and after WebAssembly memory grow
   ]);
   for (const value of [0x11223344, 0x55667788]) {
     cpu.write32(0x1000, value);
-    expect([memory.bytes[0x1000], memory.words16[0x800], memory.words32[0x400]]).toEqual([
+    const { bytes, words16, words32, data } = memory;
+    expect([bytes[0x1000], words16[0x800], words32[0x400], data.getUint16(0x1001, true)]).toEqual([
       value & 0xff,
       value & 0xffff,
       value,
+      (value >>> 8) & 0xffff,
     ]);
     memory.slice(0x1001, 2).set([0xaa, 0xbb]);
     expect(cpu.read32s(0x1000)).toBe((value & 0xff0000ff) | 0xbbaa00);
