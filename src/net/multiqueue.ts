@@ -24,7 +24,7 @@ export interface RssConfig extends RssTable {
 export interface QueuePairs {
   readonly count: number;
   /** Whether the driver has enabled the receive queue of a pair. */
-  canReceive(pair: number): boolean;
+  readonly canReceive: (pair: number) => boolean;
   /** Carries out a change of the pairs in use, with all that belongs to it. */
   change(change: () => void): void;
 }
@@ -43,7 +43,7 @@ export class Multiqueue {
   /** @param flows where flows are remembered, as `AutomaticSteering` says */
   constructor(queues: QueuePairs, flows?: FlowTable) {
     this.queues = queues;
-    this.automatic = new AutomaticSteering((pair) => queues.canReceive(pair), flows);
+    this.automatic = new AutomaticSteering(queues.canReceive, flows);
   }
 
   get steering(): Steering {

@@ -22,10 +22,10 @@ export type FlowTable = Uint16Array;
 export interface SharedSteering {
   readonly flows: FlowTable;
   /** Whether the receive queue of a pair is enabled. */
-  canReceive(pair: number): boolean;
+  readonly canReceive: (pair: number) => boolean;
 }
 
-/** Flows remembered; two flows that fall on the same entry share it, which costs balance but never order for long. */
+/** Flows remembered, a power of two; two flows that fall on the same entry share it, which costs balance but never order for long. */
 export const flowEntries = 4096;
 
 /**
@@ -65,7 +65,7 @@ export class AutomaticSteering implements Steering {
     const { pairs } = this;
     if (pairs === 1) return 0;
     const hash = flowHash(frame);
-    const known = this.table[hash % flowEntries] - 1;
+    const known = this.table[hash & (flowEntries - 1)] - 1;
     const first = known >= 0 && known < pairs ? known : hash % pairs;
     if (this.canReceive(first)) return first;
     const others = Array.from({ length: pairs }, (_, pair) => pair).filter(this.canReceive);
@@ -74,7 +74,7 @@ export class AutomaticSteering implements Steering {
 
   learn(frame: Frame, pair: number): void {
     if (this.used === 1) return;
-    const entry = flowHash(frame) % flowEntries;
+    const entry = flowHash(frame) & (flowEntries - 1);
     // Not written in vain: other threads may have the line in their caches.
     if (this.table[entry] !== pair + 1) this.table[entry] = pair + 1;
   }

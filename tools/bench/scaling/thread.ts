@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 import { notifier, PairTraffic } from '../../../src/lab/traffic/index.js';
