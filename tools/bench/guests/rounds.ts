@@ -80,15 +80,34 @@ async function start(
 ): Promise<Link> {
   progress(`starting ${peer.name}`);
   const link = await peer.start();
-  progress(`warming up ${peer.name} for ${warmUpSeconds} s`);
+  progress(`warming up ${peer.name} for ${warmUpSeconds} s or more`);
   if (warmUpSeconds > 0) await warmUp(link, warmUpSeconds);
   await pause(link);
   return link;
 }
 
-/** The emulator translates what the guest executes often, and V8 that in turn; both take tens of seconds of traffic. */
+/** A transfer of the warm-up, in seconds. */
+const warmUpStep = 5;
+/** A peer is not warm while one in two of these is faster than all before it by so much. */
+const rise = 1.05;
+/** How many times as long as asked for the warm-up of a peer that still becomes faster may take. */
+const longestWarmUp = 3;
+
+/**
+ * The emulator translates what the guest executes often, and V8 that in turn; both take tens of seconds of traffic, and how
+ * many differs. One stream goes on until it becomes no faster; then there are four for half of the time.
+ */
 async function warmUpStreams(link: Link, seconds: number): Promise<void> {
-  for (const streams of [1, 4]) await transfer(link, { seconds: Math.ceil(seconds / 2), streams });
+  const half = Math.ceil(seconds / 2);
+  const step = Math.min(warmUpStep, half);
+  let best = 0;
+  let since = 0;
+  for (let spent = 0; (spent < half || since < 2) && spent < longestWarmUp * seconds; spent += step) {
+    const { megabits } = await transfer(link, { seconds: step, streams: 1 });
+    since = megabits > rise * best ? 0 : since + 1;
+    best = Math.max(best, megabits);
+  }
+  await transfer(link, { seconds: half, streams: 4 });
 }
 
 async function take(link: Link, measure: Measure, seconds: number): Promise<Sample[]> {
