@@ -25,7 +25,7 @@ export interface SharedSteering {
   readonly canReceive: (pair: number) => boolean;
 }
 
-/** Flows remembered, a power of two; two flows that fall on the same entry share it, which costs balance but never order for long. */
+/** Flows remembered, a power of two; two that fall on the same entry share it, which costs balance but never order for long. */
 export const flowEntries = 4096;
 
 /**

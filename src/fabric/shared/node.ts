@@ -1,5 +1,6 @@
 import type { Clock } from '../../virtio/clock.js';
 import type { LinkEnd } from './link.js';
+import { Lookout } from './lookout.js';
 import { SharedPort } from './port.js';
 import { Sleeper, sleepState, type SleepWord } from './sleeper.js';
 
@@ -12,7 +13,7 @@ import { Sleeper, sleepState, type SleepWord } from './sleeper.js';
 export class SharedNode {
   /** Those that are open. */
   ports: readonly SharedPort[] = [];
-  private look: { readonly milliseconds: number; readonly clock: Clock } | undefined;
+  private lookout: Lookout | undefined;
   private readonly self: Sleeper;
   private busy = false;
   /** Frames that went out by the time of the last wait. */
@@ -67,28 +68,26 @@ export class SharedNode {
    * @param look for a thread that others wake for more than its links: answers whether there is something to do
    */
   wait(milliseconds: number, look = () => this.ready): boolean {
-    if (!this.answered(milliseconds)) this.self.wait(milliseconds, look);
+    const stand = (left: number): void => this.self.wait(left, look);
+    if (this.lookout && this.hasSent()) this.lookout.wait(milliseconds, () => this.ready, stand);
+    else stand(milliseconds);
     return this.poll();
   }
 
   /**
-   * Has `wait` look for an answer for so many milliseconds before the thread stands still, where something was sent since
-   * the last time: to be woken takes as long where processors are virtual. Only for a thread whose processor no other of
-   * these threads waits for.
+   * Has `wait` look for an answer, for so many milliseconds at most, before the thread stands still, where something was sent
+   * since the last time. Only for a thread whose processor no other of these threads waits for.
    */
-  lookForAnswers(milliseconds: number, clock: Clock): void {
-    this.look = { milliseconds, clock };
+  lookForAnswers(most: number, clock: Clock): void {
+    this.lookout = new Lookout(most, clock);
   }
 
-  private answered(milliseconds: number): boolean {
-    const { look } = this;
-    if (!look) return false;
+  /** Whether something was sent since this was asked last. */
+  private hasSent(): boolean {
     const sent = this.ports.reduce((sum, { counters }) => sum + counters.outFrames, 0);
-    if (sent === this.sent) return false;
+    const any = sent !== this.sent;
     this.sent = sent;
-    const end = look.clock.now() + Math.min(milliseconds, look.milliseconds);
-    while (!this.ready && look.clock.now() < end);
-    return this.ready;
+    return any;
   }
 
   private get ready(): boolean {

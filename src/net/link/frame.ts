@@ -225,7 +225,7 @@ function copyBytes(source: Uint8Array, start: number, length: number, target: Ui
   for (let i = 0; i < length; i++) target[at + i] = source[start + i];
 }
 
-/** A view for a copy takes as long as the copy of some thousand bytes, and is garbage then; within one memory there need be none. */
+/** Within one memory without a view, which takes as long as a copy of a thousand bytes, and is garbage then. */
 function copyLong(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
   if (source === target) target.copyWithin(at, start, start + length);
   else target.set(source.subarray(start, start + length), at);

@@ -19,8 +19,8 @@ import { MeshNode } from './mesh.js';
 /** Options of a card whose guest has a worker of its own: those of `attachVirtioNet` that can be sent to it. */
 export type WorkerCardOptions = Omit<VirtioNetOptions, 'port'>;
 
-/** About as long as a guest takes to answer a ping, in milliseconds. */
-const answerMs = 0.5;
+/** Longer than a guest takes to answer a ping, in milliseconds; half of the time between two ticks of its timer. */
+const answerMs = 2;
 
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {

@@ -142,7 +142,7 @@ describe('a link between two threads', () => {
     a.port.send(frameOf(bytesOf(2, 1)), 0);
     a.port.flush();
     expect(a.node.wait(hangMs)).toBe(true);
-    expect([looks.length, left.received.length, b.port.counters.wakeUps]).toEqual([4, 1, 0]);
+    expect([looks.length, left.received.length, b.port.counters.wakeUps]).toEqual([5, 1, 0]);
   });
 
   it('is full until the other end has taken half of it, and then says so, with nothing lost', () => {
