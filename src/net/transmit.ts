@@ -27,6 +27,8 @@ interface Held {
   readonly chain: DescriptorChain;
   /** When it was first sent, in the clock's milliseconds. */
   readonly since: number;
+  /** Where there was no room for it, if that is known. */
+  noRoomAt: object | undefined;
 }
 
 /** A held frame in a saved state. */
@@ -55,6 +57,8 @@ export class TransmitLane {
   /** Nothing is taken from the queue, nor tried again. */
   stalled = false;
   private roomCame = false;
+  /** Where there was no room since that came. */
+  private readonly full: unknown[] = [];
   /** Packets whose buffers were given back and not shown to the driver yet. */
   private fresh = 0;
   /** When a frame that was held got through last. */
@@ -92,7 +96,7 @@ export class TransmitLane {
 
   /** Takes up the frames that were held when the device was saved; there may be room for them now. @throws DriverFault */
   restore(held: readonly HeldState[], now: number): void {
-    for (const { head, waited } of held) this.held.push({ chain: this.queue.retake(head), since: now - waited });
+    for (const { head, waited } of held) this.hold(this.queue.retake(head), now - waited);
     this.roomCame = true;
   }
 
@@ -108,7 +112,7 @@ export class TransmitLane {
       if (!taking) return;
       const chain = this.queue.next();
       if (chain) {
-        if (!this.send(chain, false)) this.held.push({ chain, since: now });
+        if (!this.send(chain, false)) this.hold(chain, now, this.frame.noRoomAt);
       } else if (!this.queue.wantNotifications(true)) {
         return;
       }
@@ -141,18 +145,32 @@ export class TransmitLane {
     return packets;
   }
 
-  /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
+  private hold(chain: DescriptorChain, since: number, noRoomAt?: object): void {
+    this.held.push({ chain, since, noRoomAt });
+  }
+
+  /**
+   * Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. Of many that wait for
+   * one receiver only the first is tried when that is still full.
+   */
   private retry(now: number): void {
     if (!this.roomCame || this.queue.paused) return;
+    const { full, held } = this;
     let i = 0;
-    while (this.roomCame || i < this.held.length) {
+    while (this.roomCame || i < held.length) {
       if (this.roomCame) {
         this.roomCame = false;
+        full.length = 0;
         i = 0;
-      } else if (this.send(this.held[i].chain, true)) {
-        this.held.splice(i, 1);
+      } else if (full.includes(held[i].noRoomAt)) {
+        i++;
+      } else if (this.send(held[i].chain, true)) {
+        held.splice(i, 1);
         this.progress = now;
       } else {
+        const { noRoomAt } = this.frame;
+        held[i].noRoomAt = noRoomAt;
+        if (noRoomAt) full.push(noRoomAt);
         i++;
       }
     }

@@ -59,6 +59,32 @@ describe('frames for which there is no room', () => {
     expect(sent()).toEqual([1, 3, 5, 2, 4]);
   });
 
+  it('are not all tried where the first of them still finds no room', () => {
+    const { driver, wire, sent } = newCard(1000, { VIRTIO_F_IN_ORDER: false });
+    const [even, odd] = [{}, {}];
+    const full = new Set([even, odd]);
+    let tries: number[] = [];
+    wire.answer = (bytes, frame) => {
+      const to = seedOf(bytes) % 2 === 0 ? even : odd;
+      tries.push(seedOf(bytes));
+      if (!full.has(to)) return Sent.taken;
+      frame.noRoomAt = to;
+      return Sent.full;
+    };
+    driver.send(0, ...frames(1, 2, 3, 4, 5, 6));
+    const tellRoom = (): number[] => {
+      tries = [];
+      wire.tellRoom();
+      return tries;
+    };
+    expect(tellRoom()).toEqual([1, 2]);
+    full.delete(even);
+    expect(tellRoom()).toEqual([1, 2, 4, 6]);
+    full.delete(odd);
+    expect(tellRoom()).toEqual([1, 3, 5]);
+    expect(sent()).toEqual([2, 4, 6, 1, 3, 5]);
+  });
+
   it('hold up the buffers of those behind them, but not their packets, where buffers come back in order', () => {
     const { driver, wire, sent } = newCard();
     wire.answer = (bytes) => (seedOf(bytes) === 2 ? Sent.full : Sent.taken);

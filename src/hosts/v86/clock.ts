@@ -1,5 +1,8 @@
 import type { Clock } from '../../virtio/clock.js';
 
+/** In Node the global of this name looks itself up each time, and a switch asks for the time of each frame. */
+const { performance } = globalThis;
+
 /**
  * The time of the process or page. Its timers keep a process alive only for their last millisecond.
  *
