@@ -44,7 +44,7 @@ export class PacketHeader {
   /** The header of a packet that the driver gets, and the same to be put before its frame. */
   readonly received: Uint8Array;
   readonly prefix: Prefix;
-  /** `received` says nothing of its packet but that it takes so many buffers; 0 where it says more. */
+  /** `received` says nothing of its packet but its hash, and that it takes so many buffers; 0 where it says more. */
   private plainFor = 0;
   /** What the driver may ask for in packets that it sends. */
   private readonly allowed: number;
@@ -79,13 +79,16 @@ export class PacketHeader {
 
   /** Makes `received` the header of a frame that the driver gets in this many buffers (5.1.6.4). */
   write(frame: Frame, buffers: number): void {
-    const plainFor = frame.needsChecksum || this.hash ? 0 : buffers;
-    if (plainFor > 0 && plainFor === this.plainFor) return;
+    const plainFor = frame.needsChecksum ? 0 : buffers;
+    if (plainFor === 0 || plainFor !== this.plainFor) this.describe(frame, buffers);
     this.plainFor = plainFor;
+    if (this.hash) this.writeHash(frame, this.hash);
+  }
+
+  private describe(frame: Frame, buffers: number): void {
     const { received: bytes } = this;
     writeHeader(frame, bytes);
     if (bytes.length > field.numBuffers) setField(bytes, field.numBuffers, buffers);
-    this.writeHash(frame);
     if (!this.countsSegments || !frame.needsChecksum || frame.gso === gsoType.none) return;
     bytes[field.flags] |= flag.rscInfo;
     const headers = getField(bytes, field.headerLength);
@@ -106,9 +109,8 @@ export class PacketHeader {
   }
 
   /** 5.1.6.4.5. */
-  private writeHash(frame: Frame): void {
-    if (!this.hash) return;
-    this.hash.find(frame);
+  private writeHash(frame: Frame, hash: ReceiveHash): void {
+    hash.find(frame);
     const { received: bytes } = this;
     setField(bytes, field.hashValue, frame.hash);
     setField(bytes, field.hashValue + 2, frame.hash >>> 16);
