@@ -16,6 +16,11 @@ export interface Network {
   readonly fabric: Switch;
   /** Every rule that a driver broke. */
   readonly faults: FaultEvent[];
+  /**
+   * The same as text, but for the one that Linux's driver may break whenever the pairs in use become fewer: for a moment it
+   * still sends on those that it took out of use.
+   */
+  brokenRules(): string[];
   /** Runs a command in guest 1, 2, … and answers its output. @throws Error when its status is not 0 */
   ok(guest: number, command: string, timeoutMs?: number): Promise<string>;
   /** Runs a command and answers its status, whatever that is. */
@@ -50,6 +55,8 @@ export async function startNetwork(options: NetworkOptions = {}): Promise<Networ
     cards,
     fabric,
     faults,
+    brokenRules: () =>
+      faults.filter(({ fault }) => fault.rule !== 'transmit-unused-pair').map(({ fault }) => fault.message),
     async ok(guest, command, timeoutMs) {
       const { status, output } = await run(guest, command, timeoutMs);
       if (status !== 0) throw new Error(`'${command}' ended with status ${status} in guest ${guest}:\n${output}`);
