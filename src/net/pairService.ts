@@ -224,6 +224,8 @@ export class PairService implements DataPath {
   private fail(error: unknown): void {
     const fault = asFault(error);
     this.failedNow = true;
+    // The card shows all that was received before the driver learns of the fault.
+    this.reception.tellWritten();
     this.owner.fault(fault, true);
     // Whoever waits for this card would wait in vain.
     this.invite();

@@ -75,16 +75,16 @@ export class ReceiveLane {
 
   /** Makes what was received visible to the driver; answers how many packets that were. */
   show(): number {
+    this.tellWritten();
     if (this.queue.paused) return 0;
-    this.pages.tell();
     this.queue.show();
     const packets = this.fresh;
     this.fresh = 0;
     return packets;
   }
 
-  /** The driver is gone, and its memory with what was received is the guest's again. */
-  abandon(): void {
+  /** Tells the emulator what was received: before the driver sees it, and before its memory is the guest's again. */
+  tellWritten(): void {
     this.pages.tell();
   }
 

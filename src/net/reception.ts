@@ -64,9 +64,14 @@ export class Reception {
     for (const lane of this.lanes) lane?.reopen();
   }
 
+  /** Whatever becomes of the queues, the emulator knows what was written. */
+  tellWritten(): void {
+    for (const lane of this.lanes) lane?.tellWritten();
+  }
+
   /** Gives up the queues. */
   forget(): void {
-    for (const lane of this.lanes) lane?.abandon();
+    this.tellWritten();
     this.lanes.fill(undefined);
     this.receivedCount = 0;
     this.unshown = [];

@@ -116,6 +116,16 @@ describe('a receive buffer makes the device need a reset', () => {
     expect(card.counters[0].dropped).toEqual({ fault: 1 });
   });
 
+  it('and shows what came before it, of which the emulator knows', () => {
+    const { driver, wire } = runningCard();
+    driver.giveBuffers(0, [200], [200]);
+    driver.add(0, [4], [2000]);
+    driver.pci.kick(0);
+    const sent = [plainFrame(60), plainFrame(61)];
+    expect(wire.deliver(...sent, plainFrame(62))).toEqual([Sent.taken, Sent.taken, Sent.dropped]);
+    expect(driver.frames(0)).toEqual(sent);
+  });
+
   it('when it does not hold a header (5.1.6.3.1)', () => {
     const { driver, wire, faults } = runningCard();
     driver.giveBuffers(0, [5, 6]);
