@@ -23,6 +23,8 @@ export class Lookout {
    * @param stand waits without looking, for so many milliseconds at most
    */
   wait(milliseconds: number, ready: () => boolean, stand: (milliseconds: number) => void): void {
+    // What is there already says nothing of how long answers take.
+    if (ready()) return;
     const { most, clock } = this;
     const start = clock.now();
     const end = start + Math.min(milliseconds, this.time);
@@ -32,5 +34,7 @@ export class Lookout {
     const took = clock.now() - start;
     if (took <= most && ready()) this.time = Math.min(most, 2 * took);
     else if (took >= this.time) this.time /= 2;
+    // Less would never grow again where it takes long to be woken.
+    this.time = Math.max(most / 8, this.time);
   }
 }
