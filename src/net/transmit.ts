@@ -4,6 +4,7 @@ import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { addToFrame, readStart } from './chainBytes.js';
 import { countDrop, type DropReason, type LaneCounters } from './link/counters.js';
+import { flowHash } from './link/flow.js';
 import { ethernetHeaderBytes, Frame, gsoType } from './link/frame.js';
 import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
@@ -27,7 +28,8 @@ interface Held {
   readonly chain: DescriptorChain;
   /** When it was first sent, in the clock's milliseconds. */
   readonly since: number;
-  /** Where there was no room for it, if that is known. */
+  /** Its flow, and where there was no room for it, if that is known. */
+  flow: number;
   noRoomAt: object | undefined;
 }
 
@@ -57,8 +59,8 @@ export class TransmitLane {
   /** Nothing is taken from the queue, nor tried again. */
   stalled = false;
   private roomCame = false;
-  /** Where there was no room since that came. */
-  private readonly full: unknown[] = [];
+  /** By flow, where there was no room since that came. */
+  private readonly full = new Map<number, object>();
   /** Packets whose buffers were given back and not shown to the driver yet. */
   private fresh = 0;
   /** When a frame that was held got through last. */
@@ -96,7 +98,9 @@ export class TransmitLane {
 
   /** Takes up the frames that were held when the device was saved; there may be room for them now. @throws DriverFault */
   restore(held: readonly HeldState[], now: number): void {
-    for (const { head, waited } of held) this.hold(this.queue.retake(head), now - waited);
+    for (const { head, waited } of held) {
+      this.held.push({ chain: this.queue.retake(head), since: now - waited, flow: 0, noRoomAt: undefined });
+    }
     this.roomCame = true;
   }
 
@@ -112,7 +116,7 @@ export class TransmitLane {
       if (!taking) return;
       const chain = this.queue.next();
       if (chain) {
-        if (!this.send(chain, false)) this.hold(chain, now, this.frame.noRoomAt);
+        if (!this.send(chain, false)) this.hold(chain, now);
       } else if (!this.queue.wantNotifications(true)) {
         return;
       }
@@ -145,13 +149,15 @@ export class TransmitLane {
     return packets;
   }
 
-  private hold(chain: DescriptorChain, since: number, noRoomAt?: object): void {
-    this.held.push({ chain, since, noRoomAt });
+  /** The frame that was just sent found no room. */
+  private hold(chain: DescriptorChain, since: number): void {
+    const { frame } = this;
+    this.held.push({ chain, since, flow: flowHash(frame), noRoomAt: frame.noRoomAt });
   }
 
   /**
-   * Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. Of many that wait for
-   * one receiver only the first is tried when that is still full.
+   * Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. Of a flow only the
+   * first is tried where there is still no room for it.
    */
   private retry(now: number): void {
     if (!this.roomCame || this.queue.paused) return;
@@ -160,17 +166,18 @@ export class TransmitLane {
     while (this.roomCame || i < held.length) {
       if (this.roomCame) {
         this.roomCame = false;
-        full.length = 0;
+        full.clear();
         i = 0;
-      } else if (full.includes(held[i].noRoomAt)) {
+      } else if (held[i].noRoomAt !== undefined && full.get(held[i].flow) === held[i].noRoomAt) {
         i++;
       } else if (this.send(held[i].chain, true)) {
         held.splice(i, 1);
         this.progress = now;
       } else {
         const { noRoomAt } = this.frame;
+        held[i].flow = flowHash(this.frame);
         held[i].noRoomAt = noRoomAt;
-        if (noRoomAt) full.push(noRoomAt);
+        if (noRoomAt) full.set(held[i].flow, noRoomAt);
         i++;
       }
     }

@@ -44,7 +44,7 @@ export class Frame {
   hashedBy: object | undefined;
   /** Why it was not delivered, as whoever counted that noted it. */
   lost: DropReason | FilterReason | undefined;
-  /** Who had no room for it, as whoever answered `full` noted: nothing else that goes there finds room either. */
+  /** Who had no room for it, as whoever answered `full` noted: nothing else of its flow finds room there either. */
   noRoomAt: object | undefined;
 
   private count = 0;
