@@ -86,7 +86,6 @@ export class Lane {
       return sent;
     }
     this.counters.toldFull++;
-    frame.noRoomAt = this;
     if (this.turn === from) this.turn = undefined;
     if (!this.senders.includes(from)) this.senders.push(from);
     return sent;

@@ -4,7 +4,6 @@ import type { GuestMemory } from '../virtio/memory.js';
 import { DriverFault } from '../virtio/rules.js';
 import { addToFrame, readStart } from './chainBytes.js';
 import { countDrop, type DropReason, type LaneCounters } from './link/counters.js';
-import { flowHash } from './link/flow.js';
 import { ethernetHeaderBytes, Frame, gsoType } from './link/frame.js';
 import type { PacketHeader } from './header.js';
 import { Sent } from './link/port.js';
@@ -28,9 +27,6 @@ interface Held {
   readonly chain: DescriptorChain;
   /** When it was first sent, in the clock's milliseconds. */
   readonly since: number;
-  /** Its flow, and where there was no room for it, if that is known. */
-  flow: number;
-  noRoomAt: object | undefined;
 }
 
 /** A held frame in a saved state. */
@@ -59,8 +55,6 @@ export class TransmitLane {
   /** Nothing is taken from the queue, nor tried again. */
   stalled = false;
   private roomCame = false;
-  /** By flow, where there was no room since that came. */
-  private readonly full = new Map<number, object>();
   /** Packets whose buffers were given back and not shown to the driver yet. */
   private fresh = 0;
   /** When a frame that was held got through last. */
@@ -98,9 +92,7 @@ export class TransmitLane {
 
   /** Takes up the frames that were held when the device was saved; there may be room for them now. @throws DriverFault */
   restore(held: readonly HeldState[], now: number): void {
-    for (const { head, waited } of held) {
-      this.held.push({ chain: this.queue.retake(head), since: now - waited, flow: 0, noRoomAt: undefined });
-    }
+    for (const { head, waited } of held) this.held.push({ chain: this.queue.retake(head), since: now - waited });
     this.roomCame = true;
   }
 
@@ -116,7 +108,7 @@ export class TransmitLane {
       if (!taking) return;
       const chain = this.queue.next();
       if (chain) {
-        if (!this.send(chain, false)) this.hold(chain, now);
+        if (!this.send(chain, false)) this.held.push({ chain, since: now });
       } else if (!this.queue.wantNotifications(true)) {
         return;
       }
@@ -149,35 +141,18 @@ export class TransmitLane {
     return packets;
   }
 
-  /** The frame that was just sent found no room. */
-  private hold(chain: DescriptorChain, since: number): void {
-    const { frame } = this;
-    this.held.push({ chain, since, flow: flowHash(frame), noRoomAt: frame.noRoomAt });
-  }
-
-  /**
-   * Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. Of a flow only the
-   * first is tried where there is still no room for it.
-   */
+  /** Sends what is held, oldest first, if there may be room; from the start again if room came meanwhile. */
   private retry(now: number): void {
     if (!this.roomCame || this.queue.paused) return;
-    const { full, held } = this;
     let i = 0;
-    while (this.roomCame || i < held.length) {
+    while (this.roomCame || i < this.held.length) {
       if (this.roomCame) {
         this.roomCame = false;
-        full.clear();
         i = 0;
-      } else if (held[i].noRoomAt !== undefined && full.get(held[i].flow) === held[i].noRoomAt) {
-        i++;
-      } else if (this.send(held[i].chain, true)) {
-        held.splice(i, 1);
+      } else if (this.send(this.held[i].chain, true)) {
+        this.held.splice(i, 1);
         this.progress = now;
       } else {
-        const { noRoomAt } = this.frame;
-        held[i].flow = flowHash(this.frame);
-        held[i].noRoomAt = noRoomAt;
-        if (noRoomAt) full.set(held[i].flow, noRoomAt);
         i++;
       }
     }

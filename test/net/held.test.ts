@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Sent } from '../../src/net/link/port.js';
-import { flowFrame, plainFrame, type Flow } from '../support/frames.js';
+import { plainFrame } from '../support/frames.js';
 import { runningCard, type CardOptions } from '../support/netDriver.js';
 
 const frames = (...seeds: number[]): Uint8Array[] => seeds.map((seed) => plainFrame(60 + seed, seed));
@@ -57,60 +57,6 @@ describe('frames for which there is no room', () => {
     expect(driver.completed(0)).toBe(3);
     wire.giveRoom();
     expect(sent()).toEqual([1, 3, 5, 2, 4]);
-  });
-
-  describe('of several flows', () => {
-    /** Frames of two flows, odd and even by the bytes that they carry, and by flow where they go: to a place that may be full. */
-    function twoFlows() {
-      const { driver, wire } = newCard(1000, { VIRTIO_F_IN_ORDER: false });
-      const [first, second] = [{}, {}];
-      const places = [first, first];
-      const full = new Set([first, second]);
-      let tries: number[] = [];
-      const sent: number[] = [];
-      wire.answer = (bytes, frame) => {
-        const payload = bytes.length - flowFrame(flowOf(0), 0).length;
-        const place = places[payload % 2];
-        tries.push(payload);
-        if (full.has(place)) {
-          frame.noRoomAt = place;
-          return Sent.full;
-        }
-        sent.push(payload);
-        return Sent.taken;
-      };
-      driver.send(0, ...[1, 2, 3, 4, 5, 6].map((payload) => flowFrame(flowOf(payload), payload)));
-      const tellRoom = (): number[] => {
-        tries = [];
-        wire.tellRoom();
-        return tries;
-      };
-      return { tellRoom, sent, full, places, first, second };
-    }
-    const flowOf = (payload: number): Flow => ({
-      source: 1,
-      destination: 2,
-      sourcePort: 1000 + (payload % 2),
-      destinationPort: 80,
-    });
-
-    it('are not all tried where the first of their flow still finds no room', () => {
-      const { tellRoom, sent, full, first } = twoFlows();
-      expect(tellRoom()).toEqual([1, 2]);
-      full.delete(first);
-      tellRoom();
-      expect(sent).toEqual([1, 2, 3, 4, 5, 6]);
-    });
-
-    it('go in their order where the receiver wants their flow elsewhere now', () => {
-      const { tellRoom, sent, full, places, second } = twoFlows();
-      full.delete(second);
-      places[0] = second;
-      expect(tellRoom()).toEqual([1, 2, 4, 6]);
-      places[1] = second;
-      expect(tellRoom()).toEqual([1, 3, 5]);
-      expect(sent).toEqual([2, 4, 6, 1, 3, 5]);
-    });
   });
 
   it('hold up the buffers of those behind them, but not their packets, where buffers come back in order', () => {

@@ -14,7 +14,7 @@ export class TestWire implements Port {
   /** What the packet header said of each, in a frame without bytes. */
   described: Frame[] = [];
   /** What the card's frames are answered. */
-  answer: Sent | ((bytes: Uint8Array, frame: Frame) => Sent) = Sent.taken;
+  answer: Sent | ((frame: Uint8Array) => Sent) = Sent.taken;
   flushes = 0;
   rooms = 0;
   private card!: Port;
@@ -42,7 +42,7 @@ export class TestWire implements Port {
 
   send(frame: Frame): Sent {
     const bytes = frame.toBytes();
-    const answer = typeof this.answer === 'function' ? this.answer(bytes, frame) : this.answer;
+    const answer = typeof this.answer === 'function' ? this.answer(bytes) : this.answer;
     if (answer === Sent.taken) {
       this.sent.push({ lane: frame.lane, bytes });
       this.described.push(new Frame().start(frame.lane).describeAs(frame));

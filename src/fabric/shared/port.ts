@@ -76,7 +76,6 @@ export class SharedPort implements Port {
     if (this.full[lane] || !this.memory.writers[lane].push(frame)) {
       this.full[lane] = true;
       this.counters.toldFull++;
-      frame.noRoomAt = this.memory.writers[lane];
       // What is in the ring is to be taken out, or there would never be room.
       this.flush();
       return Sent.full;

@@ -44,8 +44,6 @@ export class Frame {
   hashedBy: object | undefined;
   /** Why it was not delivered, as whoever counted that noted it. */
   lost: DropReason | FilterReason | undefined;
-  /** Who had no room for it, as whoever answered `full` noted: nothing else of its flow finds room there either. */
-  noRoomAt: object | undefined;
 
   private count = 0;
   private readonly bytes: Uint8Array[] = [];
@@ -74,7 +72,6 @@ export class Frame {
     this.flow = -1;
     this.hashedBy = undefined;
     this.lost = undefined;
-    this.noRoomAt = undefined;
     this.count = 0;
     this.headKnown = false;
     return this;
