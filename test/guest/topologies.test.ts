@@ -87,7 +87,9 @@ describe('other ways to put cards together', () => {
       expect(status).toBe(0);
       const total = (count: 'rxFrames' | 'txFrames'): number =>
         device.counters.reduce((sum, lane) => sum + lane[count], 0);
-      expect(total('rxFrames')).toBe(total('txFrames'));
+      // What the guest sends to a multicast group that it has not joined, its card does not let in again.
+      const filtered = device.counters.reduce((sum, lane) => sum + (lane.filtered.multicast ?? 0), 0);
+      expect(total('rxFrames') + filtered).toBe(total('txFrames'));
     } finally {
       await guest.stop();
     }
