@@ -89,6 +89,6 @@ describe('a guest that is saved in the middle of two TCP transfers', () => {
     expect(network.cards[0].device.counters).toEqual(old);
     const { output } = await restored!.run('ethtool -L eth0 combined 2; ping -c 5 -i 0.05 10.0.0.2');
     expect(output).toContain(' 0% packet loss');
-    expect(network.brokenRules()).toEqual([]);
+    expect(network.faults).toEqual([]);
   });
 });

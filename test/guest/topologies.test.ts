@@ -29,7 +29,7 @@ describe('other ways to put cards together', () => {
       expect(await network.ok(1, 'ping -c 10 -i 0.05 -s 1400 10.0.0.2')).toContain(noLoss);
       expect(await network.ok(1, 'iperf3 -c 10.0.0.2 -P 8 -t 3')).toContain('iperf Done.');
       expect(network.drops()).toEqual([]);
-      expect(network.brokenRules()).toEqual([]);
+      expect(network.faults).toEqual([]);
     }));
 
   it('joins three guests on the switch', () =>
@@ -62,7 +62,7 @@ describe('other ways to put cards together', () => {
       expect(await network.ok(1, 'ping -c 5 -i 0.05 -s 1472 10.0.0.2')).toContain(noLoss);
       expect(await network.ok(1, 'iperf3 -c 10.0.0.2 -P 4 -t 3')).toContain('iperf Done.');
       expect(network.drops()).toEqual([]);
-      expect(network.brokenRules()).toEqual([]);
+      expect(network.faults).toEqual([]);
     }));
 
   it('drives 256 pairs', () =>
@@ -70,7 +70,7 @@ describe('other ways to put cards together', () => {
       expect(await network.ok(1, 'ethtool -l eth0')).toContain('Combined:\t256');
       expect(await network.ok(1, 'lspci -vv')).toContain('Count=514');
       expect(await network.ok(1, 'ping -c 5 -i 0.05 10.0.0.2')).toContain(noLoss);
-      expect(network.brokenRules()).toEqual([]);
+      expect(network.faults).toEqual([]);
     }));
 
   it('gives a card on a loopback everything back that it sends', async () => {

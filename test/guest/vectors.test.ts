@@ -45,6 +45,6 @@ describe('a card with fewer vectors than queues', () => {
   });
 
   it('breaks no rule', () => {
-    expect(network.brokenRules()).toEqual([]);
+    expect(network.faults).toEqual([]);
   });
 });
