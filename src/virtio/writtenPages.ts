@@ -18,16 +18,16 @@ export class WrittenPages {
   add(address: number, length: number): void {
     const { start, end } = this;
     const last = address + length;
-    if (end > start) {
-      const joins =
-        address >>> pageShift <= ((end - 1) >>> pageShift) + 1 && (last - 1) >>> pageShift >= (start >>> pageShift) - 1;
-      if (joins) {
-        if (address < start) this.start = address;
-        if (last > end) this.end = last;
-        return;
-      }
-      this.memory.written(start, end - start);
+    const joins =
+      end > start &&
+      address >>> pageShift <= ((end - 1) >>> pageShift) + 1 &&
+      (last - 1) >>> pageShift >= (start >>> pageShift) - 1;
+    if (joins) {
+      if (address < start) this.start = address;
+      if (last > end) this.end = last;
+      return;
     }
+    this.tell();
     this.start = address;
     this.end = last;
   }
