@@ -1,3 +1,6 @@
+import { isGroup } from '../net/link/mac.js';
+import { read16, read32 } from '../net/link/words.js';
+
 /**
  * Which port a station was last heard on (IEEE 802.1D-2004, 7.8 and 7.9): a table of fixed size whose entries age.
  * Like the tables in switches, it is a row of small sets: an address belongs to one set by its hash, and where the set is
@@ -35,8 +38,8 @@ export class MacTable<P> {
     const first = this.set(bytes, at);
     let oldest = first;
     for (let i = first + 1; i < first + ways; i++) if (this.heard[i] < this.heard[oldest]) oldest = i;
-    this.high[oldest] = highOf(bytes, at);
-    this.low[oldest] = lowOf(bytes, at);
+    this.high[oldest] = read16(bytes, at);
+    this.low[oldest] = read32(bytes, at + 2);
     this.ports[oldest] = port;
     this.heard[oldest] = now;
   }
@@ -58,8 +61,8 @@ export class MacTable<P> {
 
   /** The index of an address's entry, or -1. */
   private entry(bytes: Uint8Array, at: number): number {
-    const high = highOf(bytes, at);
-    const low = lowOf(bytes, at);
+    const high = read16(bytes, at);
+    const low = read32(bytes, at + 2);
     const first = this.set(bytes, at);
     for (let i = first; i < first + ways; i++) {
       if (this.low[i] === low && this.high[i] === high && this.ports[i] !== undefined) return i;
@@ -69,23 +72,10 @@ export class MacTable<P> {
 
   /** The index of the first entry of an address's set. */
   private set(bytes: Uint8Array, at: number): number {
-    const mixed = Math.imul(lowOf(bytes, at) ^ Math.imul(highOf(bytes, at), 0x85ebca6b), 0x9e3779b1);
+    const mixed = Math.imul(read32(bytes, at + 2) ^ Math.imul(read16(bytes, at), 0x85ebca6b), 0x9e3779b1);
     return (((mixed ^ (mixed >>> 15)) >>> 0) % this.sets) * ways;
   }
 }
 
 /** Entries in a set. */
 const ways = 8;
-
-/** Whether the address is for a group of stations: multicast or broadcast. */
-function isGroup(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at] & 1) !== 0;
-}
-
-function highOf(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1];
-}
-
-function lowOf(bytes: Uint8Array, at: number): number {
-  return ((bytes[at + 2] << 24) | (bytes[at + 3] << 16) | (bytes[at + 4] << 8) | bytes[at + 5]) >>> 0;
-}

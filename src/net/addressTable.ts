@@ -1,4 +1,5 @@
 import { macBytes } from './link/mac.js';
+import { read16, read32 } from './link/words.js';
 
 /** Addresses that a table holds before it takes everything; beyond it nobody would have asked for most of them. */
 export const addressTableEntries = 4096;
@@ -41,12 +42,5 @@ export class AddressTable {
 
 /** The address at `at` as one number of 48 bits. */
 export function macKey(bytes: Uint8Array, at: number): number {
-  const high = (bytes[at] << 8) | bytes[at + 1];
-  const low = (bytes[at + 2] << 24) | (bytes[at + 3] << 16) | (bytes[at + 4] << 8) | bytes[at + 5];
-  return high * 0x1_0000_0000 + (low >>> 0);
-}
-
-/** Whether the address at `at` is one of a group; the broadcast address is one too. */
-export function isGroup(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at] & 1) !== 0;
+  return read16(bytes, at) * 0x1_0000_0000 + read32(bytes, at + 2);
 }

@@ -2,7 +2,8 @@ import { hasFeature, type Features } from '../virtio/features.js';
 import { VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_MAC } from './features.js';
 import { countFiltered, type FilterReason, type LaneCounters } from './link/counters.js';
 import { ethernetHeaderBytes, type Frame, type Head } from './link/frame.js';
-import { isGroup, macKey, AddressTable, type AddressTableState } from './addressTable.js';
+import { isGroup } from './link/mac.js';
+import { macKey, AddressTable, type AddressTableState } from './addressTable.js';
 
 /** How frames are received, whatever the tables say: a mode for each VIRTIO_NET_CTRL_RX command. */
 export interface ReceiveModes {

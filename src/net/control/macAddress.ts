@@ -1,6 +1,5 @@
 import { VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_CTRL_RX } from '../features.js';
-import { isGroup } from '../addressTable.js';
-import { macBytes } from '../link/mac.js';
+import { isGroup, macBytes } from '../link/mac.js';
 import type { Command } from './command.js';
 
 /** VIRTIO_NET_CTRL_MAC (virtio 5.1.6.5.2). */

@@ -6,9 +6,9 @@ export function readMac(text: string): Uint8Array | undefined {
   return Uint8Array.from(text.split(':'), (byte) => parseInt(byte, 16));
 }
 
-/** Whether an address is for more than one station. */
-export function isGroup(mac: Uint8Array): boolean {
-  return (mac[0] & 1) !== 0;
+/** Whether the address at `at` is for a group of stations: multicast or broadcast. */
+export function isGroup(bytes: Uint8Array, at = 0): boolean {
+  return (bytes[at] & 1) !== 0;
 }
 
 /** @throws RangeError when the text is not a unicast address of six hexadecimal bytes: 52:54:00:12:34:56 */
