@@ -128,6 +128,43 @@ describe('TCP', () => {
     expect(third.client.failure).toBe('timedOut');
   });
 
+  it('tells who uses a connection that it was given up, once, and not while it is', async () => {
+    const { near, far } = pair();
+    const told: (string | undefined)[] = [];
+    far.listen(80, () => undefined);
+    const open = (): TcpConnection | undefined =>
+      near.connect('10.0.0.1', 80, (connection) => (connection.handler = { closed: (failure) => told.push(failure) }));
+    const first = open();
+    first?.abort();
+    first?.abort();
+    expect(told).toEqual([]);
+    await Promise.resolve();
+    expect(told).toEqual(['aborted']);
+    open();
+    near.close();
+    await Promise.resolve();
+    expect(told).toEqual(['aborted', 'aborted']);
+    expect(near.counters().tcp).toMatchObject({ open: 0, failed: { aborted: 2 } });
+  });
+
+  it('ends a stream that was ended before the other end had answered', () => {
+    const { clock, near, far } = pair({ delay: 10 });
+    let server!: Endpoint;
+    far.listen(80, (connection) => (server = new Endpoint(connection, Buffer.from('response'))));
+    let response = '';
+    let failure: string | undefined = 'not closed';
+    const client = near.connect('10.0.0.1', 80, (connection) => {
+      connection.handler = {
+        readable: () => (response += Buffer.from(connection.read() ?? nothing).toString()),
+        closed: (reason) => (failure = reason),
+      };
+    });
+    client?.end();
+    clock.advance(1000);
+    expect([server.ended, server.over, server.failure]).toEqual([true, true, undefined]);
+    expect([response, client?.ended, failure]).toEqual(['response', true, undefined]);
+  });
+
   it('has as many connections as it may have, and forgets those that are over', async () => {
     const { near, far, clock } = pair({}, { connections: 2 });
     far.listen(80, () => undefined);

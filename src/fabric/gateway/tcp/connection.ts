@@ -10,8 +10,8 @@ import { checksumAt, flag, headerBytes, synOptionBytes, writeHeader, type Segmen
 import { Sender } from './sender.js';
 import { plus } from './sequence.js';
 
-/** How a connection that failed ended. */
-export type TcpFailure = 'refused' | 'reset' | 'timedOut' | 'unreachable';
+/** How a connection that failed ended; `aborted` is by this end. */
+export type TcpFailure = 'refused' | 'reset' | 'timedOut' | 'unreachable' | 'aborted';
 
 /** What a connection tells whoever uses it, at the end of each burst of packets. All may be left out. */
 export interface TcpHandler {
@@ -59,6 +59,8 @@ export class TcpConnection implements Waiter {
   /** In milliseconds. */
   private askedAt = 0;
   private synDue: boolean;
+  /** This end's stream is to end, which the sender knows as soon as there is one. */
+  private endDue = false;
   private resolving = false;
   /** This end ended its stream first, and so waits when all is done (RFC 9293, 3.6.1). */
   private first = false;
@@ -117,21 +119,21 @@ export class TcpConnection implements Waiter {
     return bytes;
   }
 
-  /** Ends this end's stream; the other end may go on with its own. */
+  /** Ends this end's stream, at the earliest when the handshake is done; the other end may go on with its own. */
   end(): void {
-    if (!this.sender) {
-      this.abort();
-      return;
-    }
-    if (this.sender.finQueued) return;
+    if (this.endDue) return;
+    this.endDue = true;
+    if (!this.sender) return;
     this.sender.finQueued = true;
     this.place.wakeSoon(this);
   }
 
-  /** Ends both streams at once. */
+  /** Ends both streams at once; `closed` tells of it as of any other end. */
   abort(): void {
-    if (this.phase !== 'timeWait' && this.phase !== 'closed' && this.receiver) {
-      this.emit(flag.rst | flag.ack, this.sender?.sequence ?? plus(this.initial, 1));
+    if (this.isOpen) {
+      if (this.receiver) this.emit(flag.rst | flag.ack, this.sender?.sequence ?? plus(this.initial, 1));
+      this.failure = 'aborted';
+      this.tell.closed = true;
     }
     this.close();
     this.place.wakeSoon(this);
@@ -245,6 +247,7 @@ export class TcpConnection implements Waiter {
     const mss = this.remoteMss;
     const limits = { buffer: this.place.bufferBytes, mss, large: mss * Math.max(1, Math.floor(largest / mss)) };
     this.sender = new Sender(this.initial, segment, this.remoteScale ?? 0, limits);
+    this.sender.finQueued = this.endDue;
     // Of a SYN that was sent twice it is not known which was answered.
     if (this.attempts === 0) this.sender.timeout.measured(this.place.clock.now() - this.askedAt);
     this.phase = 'established';

@@ -129,9 +129,9 @@ export class Tcp implements TcpPlace {
     for (const connection of full) this.awake.add(connection);
   }
 
+  /** Gives up all connections; who uses them is told as soon as the code that is running now has ended. */
   close(): void {
     for (const connection of this.all()) connection.abort();
-    this.awake.clear();
     this.full.clear();
   }
 
