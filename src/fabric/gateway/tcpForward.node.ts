@@ -76,7 +76,7 @@ function add(sum: { toStationBytes: number; fromStationBytes: number }, connecti
   sum.fromStationBytes += connection.receivedBytes;
 }
 
-/** A socket of this machine and a connection of the gateway, of which each gets what comes of the other. */
+/** A socket of this machine and a connection of the gateway: each gets what comes of the other, until both are over. */
 class Bridge {
   readonly connection: TcpConnection;
   private readonly socket: Socket;
@@ -87,6 +87,8 @@ class Bridge {
   private full = false;
   private ended = false;
   private failure: string | undefined;
+  /** How many of the two are not over. */
+  private left = 2;
 
   constructor(socket: Socket, connection: TcpConnection, done: (failure: string | undefined) => void) {
     this.socket = socket;
@@ -96,13 +98,14 @@ class Bridge {
       readable: () => this.pump(),
       writable: () => this.writable(),
       closed: (failure) => {
-        if (!failure) return;
         this.failure ??= failure;
-        socket.resetAndDestroy();
+        if (failure) socket.resetAndDestroy();
+        this.over();
       },
     };
     socket.on('data', (bytes) => this.push(bytes));
-    socket.on('end', () => connection.end());
+    // A paused socket ends too, while there is a rest of it.
+    socket.on('end', () => this.finish());
     socket.on('drain', () => {
       this.full = false;
       this.pump();
@@ -115,6 +118,7 @@ class Bridge {
   /** Ends both at once. */
   break(): void {
     this.socket.resetAndDestroy();
+    this.connection.abort();
   }
 
   private push(bytes: Uint8Array): void {
@@ -127,7 +131,14 @@ class Bridge {
     const { rest } = this;
     if (!rest) return;
     this.push(rest);
-    if (!this.rest) this.socket.resume();
+    if (this.rest) return;
+    this.socket.resume();
+    this.finish();
+  }
+
+  /** Ends the station's stream when the connection has all that came before the end of the socket's. */
+  private finish(): void {
+    if (!this.rest && this.socket.readableEnded) this.connection.end();
   }
 
   private pump(): void {
@@ -142,10 +153,15 @@ class Bridge {
   }
 
   private closed(hadError: boolean): void {
-    if (this.connection.isOpen && !(this.ended && this.socket.readableEnded)) {
+    const { connection, socket } = this;
+    if (!socket.readableEnded || !socket.writableFinished) {
       if (hadError) this.failure ??= 'closed';
-      this.connection.abort();
+      if (connection.isOpen) connection.abort();
     }
-    this.done(this.failure);
+    this.over();
+  }
+
+  private over(): void {
+    if (--this.left === 0) this.done(this.failure);
   }
 }

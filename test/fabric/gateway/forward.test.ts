@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect as dial, createServer, type AddressInfo, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   connect,
@@ -13,7 +14,7 @@ import {
 } from '../../../src/fabric/index.js';
 import { openForward, PortError } from '../../../src/fabric/index.node.js';
 import { systemClock } from '../../../src/hosts/v86/clock.js';
-import { Endpoint, pattern } from './pair.js';
+import { Endpoint, pair, pattern } from './pair.js';
 
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -135,6 +136,134 @@ describe('a forward of TCP', () => {
     await poll(() => opened.counters().open).toBe(1);
     await expect(call(port).then((socket) => once(socket, 'data'))).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(opened.counters().failed).toEqual({ tooMany: 1 });
+  });
+});
+
+describe('a forward of TCP to a station that is far away', () => {
+  const nothing: Uint8Array = new Uint8Array(0);
+
+  /** A client, and a station whose answers come as time is told to pass. It sends this, and reads so much at a time. */
+  async function distant({ bufferBytes = 4096, response = nothing, appetite = Infinity }) {
+    const { near, far, clock } = pair({ delay: 10 }, { bufferBytes });
+    const { forward: opened, port } = await forward(near, 'tcp');
+    let server: Endpoint | undefined;
+    far.listen(80, (connection) => {
+      server = new Endpoint(connection, response);
+      server.appetite = appetite;
+    });
+    const socket = await call(port);
+    await poll(() => opened.counters().open).toBe(1);
+    return {
+      ...{ near, far, clock, opened, socket },
+      /** Lets time pass until it is so. */
+      until: (isSo: (server: Endpoint | undefined) => boolean) =>
+        poll(() => {
+          clock.advance(20);
+          return isSo(server);
+        }).toBe(true),
+      get server() {
+        return server!;
+      },
+    };
+  }
+
+  /** What the client did has come to the forward; where it has not by then, a test shows less, but does not fail. */
+  const noticed = (): Promise<void> => setTimeout(100);
+
+  const isOver = (opened: Forward) => () => opened.counters().open === 0;
+
+  function passed(opened: Forward): unknown[] {
+    const { toStationBytes, fromStationBytes, failed } = opened.counters();
+    return [toStationBytes, fromStationBytes, failed];
+  }
+
+  it.each([
+    [20_000, 4096],
+    [300_000, 262_144],
+  ])('has all of a client that ends when %i bytes did not fit into %i', async (length, bufferBytes) => {
+    const request = pattern(length);
+    const two = await distant({ bufferBytes, response: pattern(1000, 2) });
+    const response = buffer(two.socket);
+    two.clock.advance(100);
+    two.socket.end(request);
+    await noticed();
+    await two.until((server) => server!.ended);
+    expect(Buffer.compare(two.server.bytes, request)).toBe(0);
+    expect(Buffer.compare(await response, pattern(1000, 2))).toBe(0);
+    await two.until(isOver(two.opened));
+    expect(passed(two.opened)).toEqual([length, 1000, {}]);
+  });
+
+  it.each([0, 1000, 20_000])('calls it for a client that ends, after %i bytes, before it answers', async (length) => {
+    const request = pattern(length);
+    const two = await distant({ response: pattern(1000, 2) });
+    const response = buffer(two.socket);
+    two.socket.end(request);
+    await noticed();
+    await two.until((server) => server?.ended === true);
+    expect(Buffer.compare(two.server.bytes, request)).toBe(0);
+    expect(Buffer.compare(await response, pattern(1000, 2))).toBe(0);
+    await two.until(isOver(two.opened));
+    expect(passed(two.opened)).toEqual([length, 1000, {}]);
+  });
+
+  it('has the rest of a client that is gone, once the station reads', async () => {
+    const request = pattern(20_000);
+    const two = await distant({ appetite: 0 });
+    two.clock.advance(100);
+    const gone = once(two.socket, 'close');
+    two.socket.resume().end(request);
+    await gone;
+    await noticed();
+    two.clock.advance(1000);
+    expect(two.opened.counters().open).toBe(1);
+    expect(two.opened.counters().toStationBytes).toBeLessThan(10_000);
+    two.server.appetite = Infinity;
+    two.server.pull();
+    await two.until((server) => server!.ended);
+    expect(Buffer.compare(two.server.bytes, request)).toBe(0);
+    await two.until(isOver(two.opened));
+    expect(passed(two.opened)).toEqual([20_000, 0, {}]);
+  });
+
+  it('breaks what is left of a client that is gone when it is closed', async () => {
+    const two = await distant({ appetite: 0 });
+    two.clock.advance(100);
+    const gone = once(two.socket, 'close');
+    two.socket.resume().end(pattern(20_000));
+    await gone;
+    await two.opened.close();
+    await two.until(isOver(two.opened));
+    await two.until((server) => server!.failure === 'reset');
+  });
+
+  it('resets a client that ended when nobody answers', async () => {
+    const two = await distant({});
+    two.far.send = () => 1;
+    const failed = once(two.socket, 'error');
+    two.socket.end();
+    await noticed();
+    two.clock.advance(40_000);
+    await expect(failed).resolves.toMatchObject([{ code: 'ECONNRESET' }]);
+    await poll(isOver(two.opened)).toBe(true);
+    expect(two.opened.counters().failed).toEqual({ unreachable: 1 });
+  });
+
+  it('forgets a client that breaks before it is answered', async () => {
+    const two = await distant({});
+    two.socket.resetAndDestroy();
+    await poll(isOver(two.opened)).toBe(true);
+    expect(two.opened.counters().failed).toEqual({ closed: 1 });
+    expect(two.near.counters().tcp).toMatchObject({ open: 0, failed: { aborted: 1 } });
+  });
+
+  it('resets its clients when the gateway is closed', async () => {
+    const two = await distant({});
+    const failed = once(two.socket, 'error');
+    two.near.close();
+    await expect(failed).resolves.toMatchObject([{ code: 'ECONNRESET' }]);
+    await poll(isOver(two.opened)).toBe(true);
+    expect(two.opened.counters().failed).toEqual({ aborted: 1 });
   });
 });
 
