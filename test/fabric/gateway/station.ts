@@ -49,11 +49,18 @@ export function udpFrame(
   return ipFrame(17, [...header, ...checksum([...pseudo, ...header, 0, 0, ...payload]), ...payload], options);
 }
 
-export function tcpFrame(port: number, flags: number, sequence: number, acknowledgement = 0): number[] {
+export function tcpFrame(
+  port: number,
+  flags: number,
+  sequence: number,
+  acknowledgement = 0,
+  payload: readonly number[] = [],
+): number[] {
   const long = (value: number): number[] => [...word(value >>> 16), ...word(value)];
   const header = [...word(4000), ...word(port), ...long(sequence), ...long(acknowledgement), 0x50, flags, 0xff, 0xff];
-  const sum = checksum([...stationIp, ...gatewayIp, 0, 6, 0, 20, ...header, 0, 0, 0, 0]);
-  return ipFrame(6, [...header, ...sum, 0, 0]);
+  const pseudo = [...stationIp, ...gatewayIp, 0, 6, ...word(20 + payload.length)];
+  const sum = checksum([...pseudo, ...header, 0, 0, 0, 0, ...payload]);
+  return ipFrame(6, [...header, ...sum, 0, 0, ...payload]);
 }
 
 /** Who has `target` asks for it, or tells of himself. */

@@ -189,6 +189,48 @@ describe('TCP', () => {
     expect([two.client.bytes.length, two.server.bytes.length]).toEqual([50_000, 50_000]);
   });
 
+  it('answers data once, and acknowledgements not at all, where the station scales no windows', async () => {
+    const station = new Station();
+    station.gateway.listen(80, (connection) => {
+      connection.handler = { readable: () => connection.read() };
+    });
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    const [answer] = station.say(tcpFrame(80, 2, 1000));
+    const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
+    const payload = Array.from(pattern(100));
+    for (let sequence = 1001; sequence < 1501; sequence += 100) {
+      expect(station.say(tcpFrame(80, 16, sequence, next))).toEqual([]);
+      expect(station.say(tcpFrame(80, 16, sequence, next, payload))).toHaveLength(1);
+      await Promise.resolve();
+      expect(station.received).toHaveLength(1);
+      const told = Buffer.from(station.received[0]);
+      expect([told.readUInt32BE(42), told.readUInt16BE(48)]).toEqual([sequence + 100, 0xffff]);
+    }
+  });
+
+  it('tells a station that scales no windows of the room that reading made', async () => {
+    const station = new Station({ bufferBytes: 1 << 17 });
+    let connection!: TcpConnection;
+    station.gateway.listen(80, (accepted) => (connection = accepted));
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    const [answer] = station.say(tcpFrame(80, 2, 1000));
+    const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
+    const payload = Array.from(pattern(1 << 14));
+    const windows: number[] = [];
+    for (let sequence = 1001; windows.length < 8; sequence += payload.length) {
+      const [told] = station.say(tcpFrame(80, 16, sequence, next, payload));
+      windows.push(Buffer.from(told).readUInt16BE(48));
+    }
+    expect(windows).toEqual([0xffff, 0xffff, 0xffff, 0xffff, 3 << 14, 2 << 14, 1 << 14, 0]);
+    station.received = [];
+    connection.read(1 << 14);
+    await Promise.resolve();
+    expect(station.received.map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([1 << 14]);
+    connection.read();
+    await Promise.resolve();
+    expect(station.received.slice(1).map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([0xffff]);
+  });
+
   it('sends on when the switch has room again', () => {
     const station = new Station();
     const sent: Uint8Array[] = [];

@@ -53,7 +53,7 @@ export class Receiver {
 
   /** The window for the header of what is sent now. */
   window(scale = this.scale): number {
-    const window = Math.min(0xffff, this.buffer.window >>> scale);
+    const window = this.scaled(scale);
     const edge = plus(this.next, window * 2 ** scale);
     if (isAfter(edge, this.edge)) this.edge = edge;
     return window;
@@ -84,10 +84,15 @@ export class Receiver {
     this.repeats = this.next === before ? Math.min(mostRepeats, this.repeats + 1) : 0;
   }
 
-  /** The window is so much wider than was told that its sender should know (RFC 9293, 3.8.6.2.2). */
+  /** The window as a header has it, whose 16 bits may be too few for all that there is room for. */
+  private scaled(scale: number): number {
+    return Math.min(0xffff, this.buffer.window >>> scale);
+  }
+
+  /** The window that can be told is so much wider than was told that its sender should know (RFC 9293, 3.8.6.2.2). */
   private get widened(): boolean {
     if (this.finished) return false;
-    const edge = plus(this.next, this.buffer.window);
+    const edge = plus(this.next, this.scaled(this.scale) * 2 ** this.scale);
     return offset(this.edge, edge) >= Math.min(this.capacity / 2, 2 * this.mss);
   }
 }
