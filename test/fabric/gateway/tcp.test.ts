@@ -231,6 +231,51 @@ describe('TCP', () => {
     expect(station.received.slice(1).map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([0xffff]);
   });
 
+  describe('resets what acknowledges a SYN that was never sent, and goes on (RFC 9293, 3.10.7)', () => {
+    const [syn, rst, ack] = [2, 4, 16];
+    const wrong = [0, 2, 1 << 20, 1 << 31];
+    /** The sequence number and the flags of each segment. */
+    const resets = (frames: number[][]): number[][] =>
+      frames.map((frame) => [Buffer.from(frame).readUInt32BE(38), frame[47]]);
+
+    it('where it calls', () => {
+      const station = new Station();
+      station.say(arpFrame(1, gatewayIp, gatewayMac));
+      const told: unknown[] = [];
+      station.received = [];
+      station.gateway.connect('10.0.0.1', 4000, (connection) => {
+        connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
+      });
+      const call = Buffer.from(station.received[0]);
+      const [port, initial] = [call.readUInt16BE(34), call.readUInt32BE(38)];
+      for (const number of wrong.map((offset) => (initial + offset) >>> 0)) {
+        expect(resets(station.say(tcpFrame(port, ack, 7000, number)))).toEqual([[number, rst]]);
+        expect(resets(station.say(tcpFrame(port, syn | ack, 7000, number)))).toEqual([[number, rst]]);
+        expect(station.say(tcpFrame(port, rst | ack, 7000, number))).toEqual([]);
+      }
+      expect(told).toEqual([]);
+      expect(station.say(tcpFrame(port, syn | ack, 7000, (initial + 1) >>> 0))).toHaveLength(1);
+      expect(told).toEqual(['connected']);
+    });
+
+    it('where it is called', () => {
+      const station = new Station();
+      station.say(arpFrame(1, gatewayIp, gatewayMac));
+      const told: unknown[] = [];
+      station.gateway.listen(80, (connection) => {
+        connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
+      });
+      const [answer] = station.say(tcpFrame(80, syn, 7000));
+      const initial = Buffer.from(answer).readUInt32BE(38);
+      for (const number of wrong.map((offset) => (initial + offset) >>> 0)) {
+        expect(resets(station.say(tcpFrame(80, ack, 7001, number)))).toEqual([[number, rst]]);
+      }
+      expect(told).toEqual([]);
+      expect(station.say(tcpFrame(80, ack, 7001, (initial + 1) >>> 0))).toEqual([]);
+      expect(told).toEqual(['connected']);
+    });
+  });
+
   it('sends on when the switch has room again', () => {
     const station = new Station();
     const sent: Uint8Array[] = [];

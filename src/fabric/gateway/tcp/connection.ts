@@ -155,7 +155,7 @@ export class TcpConnection implements Waiter {
       receiver.acknowledge();
       return undefined;
     }
-    if (this.phase === 'synReceived' && !this.establish(segment)) return undefined;
+    if (this.phase === 'synReceived' && !this.establish(segment)) return this.place.refuse(segment);
     if (!this.sender?.acknowledged(segment, this.place.clock.now())) {
       receiver.acknowledge();
       return undefined;
@@ -215,7 +215,7 @@ export class TcpConnection implements Waiter {
 
   /** What came back for a SYN (RFC 9293, 3.10.7.3). */
   private answered(segment: Segment): DropReason | undefined {
-    if (segment.has(flag.ack) && segment.acknowledgement !== plus(this.initial, 1)) return 'unreachable';
+    if (segment.has(flag.ack) && segment.acknowledgement !== plus(this.initial, 1)) return this.place.refuse(segment);
     if (segment.has(flag.rst)) {
       if (segment.has(flag.ack)) this.fail('refused');
       return undefined;

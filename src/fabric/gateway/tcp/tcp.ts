@@ -110,7 +110,7 @@ export class Tcp implements TcpPlace {
     }
     // A station may use its port again before the gateway has forgotten what was there (RFC 9293, 3.6.1).
     connection?.close();
-    return isOpening(segment) ? this.opened(packet, segment) : this.refuse(packet, segment);
+    return isOpening(segment) ? this.opened(packet, segment) : this.refuse(segment);
   }
 
   /** At the end of a burst: all connections that something happened to go on. */
@@ -147,6 +147,27 @@ export class Tcp implements TcpPlace {
 
   transmit(frame: Frame): Sent {
     return this.settings.transmit(frame);
+  }
+
+  /** A segment that belongs to no connection is answered with a reset, unless it is one (RFC 9293, 3.5.2). */
+  refuse(segment: Segment): DropReason {
+    if (segment.has(flag.rst)) return 'unreachable';
+    const known = segment.has(flag.ack);
+    const header = {
+      localPort: segment.destinationPort,
+      remotePort: segment.sourcePort,
+      sequence: known ? segment.acknowledgement : 0,
+      acknowledgement: known ? 0 : plus(segment.sequence, segment.span),
+      flags: flag.rst | (known ? 0 : flag.ack),
+      window: 0,
+    };
+    const { source } = segment.packet;
+    const mac = segment.packet.sourceMac.slice();
+    this.settings.later(() => {
+      writeHeader(this.out.bytes, transportStart, header);
+      return this.out.start(mac, source, protocols.tcp, headerBytes, 0, checksumAt);
+    });
+    return 'unreachable';
   }
 
   wake(connection: TcpConnection): void {
@@ -197,7 +218,7 @@ export class Tcp implements TcpPlace {
 
   private opened(packet: Packet, segment: Segment): DropReason | undefined {
     const accept = this.listeners.get(segment.destinationPort);
-    if (!accept) return this.refuse(packet, segment);
+    if (!accept) return this.refuse(segment);
     if (this.counts.open >= this.settings.connections) return 'backlogFull';
     const remote = { address: packet.source, port: segment.sourcePort };
     const connection = new TcpConnection(this, remote, segment.destinationPort, segment);
@@ -206,27 +227,6 @@ export class Tcp implements TcpPlace {
     accept(connection);
     this.awake.add(connection);
     return undefined;
-  }
-
-  /** A segment that belongs to no connection is answered with a reset, unless it is one (RFC 9293, 3.5.2). */
-  private refuse(packet: Packet, segment: Segment): DropReason {
-    if (segment.has(flag.rst)) return 'unreachable';
-    const known = segment.has(flag.ack);
-    const header = {
-      localPort: segment.destinationPort,
-      remotePort: segment.sourcePort,
-      sequence: known ? segment.acknowledgement : 0,
-      acknowledgement: known ? 0 : plus(segment.sequence, segment.span),
-      flags: flag.rst | (known ? 0 : flag.ack),
-      window: 0,
-    };
-    const { source } = packet;
-    const mac = packet.sourceMac.slice();
-    this.settings.later(() => {
-      writeHeader(this.out.bytes, transportStart, header);
-      return this.out.start(mac, source, protocols.tcp, headerBytes, 0, checksumAt);
-    });
-    return 'unreachable';
   }
 
   private freePort(remote: number): number | undefined {
