@@ -5,7 +5,7 @@ import { plugCard, type CardOptions, type GuestCard } from './cards.js';
 import { GuestConsole } from './console.js';
 import { createEmulator, type MachineFiles, type MachineOptions } from './emulator.js';
 import { UserError } from './errors.js';
-import { GuestTimeout } from './failures.js';
+import { GuestEnded, GuestTimeout } from './failures.js';
 import { checkKernel } from './kernelFile.js';
 import { localMachine, type Machine } from './machine.js';
 import { entropyBytes, personaliseCommand, prepareCommand } from './personalise.js';
@@ -250,7 +250,7 @@ export async function bootMachine(
     const console = new GuestConsole(machine.line);
     if (options.onText) console.attach(options.onText);
     closeAtLastWords(console);
-    void console.ended.then(() => machine.pause());
+    void console.ended.then(() => machine.pause()).catch(unlessEnded);
     const shell = new Shell(console);
     if (snapshot) await machine.restore(snapshot);
     await machine.run();
@@ -261,6 +261,11 @@ export async function bootMachine(
     await machine.destroy();
     throw error;
   }
+}
+
+/** A machine whose guest was stopped, or whose worker failed, stands still already. */
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof GuestEnded)) throw error;
 }
 
 function checkMemory(memoryMiB: number): void {

@@ -3,7 +3,10 @@ import type { V86 } from 'v86';
 import type { SerialLine } from './console.js';
 import { destroyEmulator, restoreState, serialLine } from './emulator.js';
 
-/** A machine for a guest: an emulator, in this thread or in one of its own. */
+/**
+ * A machine for a guest: an emulator, in this thread or in one of its own. There all but `destroy` fails with GuestEnded
+ * when its worker fails or it is destroyed meanwhile, or was before.
+ */
 export interface Machine {
   /** Its first serial port. */
   readonly line: SerialLine;

@@ -11,6 +11,7 @@ import { bootMachine, RunningGuest, type Booted, type BootOptions } from '../gue
 import type { Machine } from '../machine.js';
 import type { GuestProblem } from '../problems.js';
 import type { WorkerCardOptions, WorkerHost } from './host.js';
+import { Lifetime } from './lifetime.js';
 import type { Member } from './mesh.js';
 
 /** A worker, of Node or of a browser, as Comlink talks to it. */
@@ -40,23 +41,27 @@ export interface WorkerCard {
   unplug(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
 
+/** What a guest's worker is talked to by. */
+interface Connection<H> {
+  readonly host: Comlink.Remote<H>;
+  readonly lifetime: Lifetime;
+  /** Rejects with GuestEnded when the worker fails. */
+  readonly failed: Promise<never>;
+  readonly asleep: SleepWord;
+}
+
 /** A guest in a worker of its own. @typeParam H what its worker is, where it runs a script of one's own */
 export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest {
   /** Its worker, for who joins it with others. */
   readonly member: Member;
   private readonly host: Comlink.Remote<H>;
-  private readonly failed: Promise<never>;
+  private readonly lifetime: Lifetime;
 
-  private constructor(
-    booted: Booted,
-    onProblem: Signal<GuestProblem>,
-    host: Comlink.Remote<H>,
-    failed: Promise<never>,
-    asleep: SleepWord,
-  ) {
+  private constructor(booted: Booted, onProblem: Signal<GuestProblem>, connection: Connection<H>) {
     super(booted, onProblem);
+    const { host, lifetime, failed, asleep } = connection;
     this.host = host;
-    this.failed = failed;
+    this.lifetime = lifetime;
     this.member = {
       asleep,
       addLink: (name, end) =>
@@ -64,7 +69,11 @@ export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest
       removeLink: (name) => this.ask((there) => there.removeLink(name)),
       failed: failed.catch((error: unknown) => error),
     };
-    failed.catch((error: unknown) => this.console.close((error as GuestEnded).message));
+    failed.catch((error: unknown) => {
+      const reason = error as GuestEnded;
+      this.console.close(reason.message);
+      lifetime.end(reason);
+    });
   }
 
   /**
@@ -75,6 +84,7 @@ export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest
     options: WorkerGuestOptions,
   ): Promise<WorkerGuest<H>> {
     const asleep = newSleepWord();
+    const lifetime = new Lifetime();
     const Host = Comlink.wrap<HostClass<WorkerHost>>(worker.endpoint);
     const failed = worker.failed.then((error) =>
       Promise.reject(new GuestEnded(`The guest's worker failed: ${String(error)}`)),
@@ -82,18 +92,18 @@ export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest
     try {
       const host = await Promise.race([new Host(asleep, options.deadline), failed]);
       const onProblem = new Signal<GuestProblem>();
-      const booting = bootMachine(options, (machine) => remoteMachine(worker, host, machine, onProblem));
+      const booting = bootMachine(options, (machine) => remoteMachine(worker, host, lifetime, machine, onProblem));
       const booted = await Promise.race([booting, failed]);
-      return new WorkerGuest(booted, onProblem, host as Comlink.Remote<H>, failed, asleep);
+      return new WorkerGuest(booted, onProblem, { host: host as Comlink.Remote<H>, lifetime, failed, asleep });
     } catch (error) {
       worker.terminate();
       throw error;
     }
   }
 
-  /** Asks the worker for something. @throws GuestEnded when it fails meanwhile, or did before */
-  async ask<T>(question: (host: Comlink.Remote<H>) => Promise<T>): Promise<T> {
-    return Promise.race([question(this.host), this.failed]);
+  /** Asks the worker for something. @throws GuestEnded when it fails or is stopped meanwhile, or was before */
+  ask<T>(question: (host: Comlink.Remote<H>) => Promise<T>): Promise<T> {
+    return this.lifetime.ask(() => question(this.host));
   }
 
   /**
@@ -124,6 +134,7 @@ export class WorkerGuest<H extends WorkerHost = WorkerHost> extends RunningGuest
 async function remoteMachine(
   worker: GuestWorker,
   host: Comlink.Remote<WorkerHost>,
+  lifetime: Lifetime,
   options: MachineOptions,
   onProblem: Signal<GuestProblem>,
 ): Promise<Machine> {
@@ -142,17 +153,17 @@ async function remoteMachine(
     },
   };
   const end = async (): Promise<void> => {
+    lifetime.end(new GuestEnded('The guest was stopped.'));
     await Promise.race([host.destroy(), worker.failed]);
     host[Comlink.releaseProxy]();
     worker.terminate();
   };
   return {
     line,
-    restore: (state) => host.restore(state),
-    run: () => host.run(),
-    // A guest that has ended stands still already.
-    pause: () => gone ?? host.pause(),
-    save: () => host.save(),
+    restore: (state) => lifetime.ask(() => host.restore(state)),
+    run: () => lifetime.ask(() => host.run()),
+    pause: () => lifetime.ask(() => host.pause()),
+    save: () => lifetime.ask(() => host.save()),
     destroy: () => (gone ??= end()),
   };
 }
