@@ -1,3 +1,6 @@
+import type { V86 } from 'v86';
+
+import type { Fabric, Port } from '../fabric/index.js';
 import { attachVirtioNet, type VirtioNetCard, type VirtioNetOptions } from '../hosts/v86/attach.js';
 import { cardReport, type CardReport } from './cardReport.js';
 import { UserError } from './errors.js';
@@ -27,6 +30,27 @@ const ipv6Pattern = /^[0-9a-f:.]*:[0-9a-f:.]*\/\d{1,3}$/i;
 
 /** How long the guest has to find the card, in milliseconds. */
 const bringUpMs = 60_000;
+
+/**
+ * Attaches a card to a port that is its alone: the port goes when the card does, or when there can't be such a card.
+ * @param fabric whose port it is
+ * @throws as attachVirtioNet does
+ */
+export function attachToPort(
+  emulator: V86,
+  options: Omit<VirtioNetOptions, 'port'>,
+  port: Port,
+  fabric: Pick<Fabric, 'removePort'>,
+): VirtioNetCard {
+  try {
+    const card = attachVirtioNet(emulator, { ...options, port });
+    card.onUnplugged.on(() => fabric.removePort(port));
+    return card;
+  } catch (error) {
+    fabric.removePort(port);
+    throw error;
+  }
+}
 
 /**
  * Plugs a card into a guest and has the guest set up an interface for it.

@@ -1,4 +1,5 @@
 import type { FabricPortCounters } from '../fabric/index.js';
+import type { VirtioNetCard } from '../hosts/v86/index.js';
 import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
 
 type Losses = Partial<Record<DropReason, number>>;
@@ -15,5 +16,23 @@ export function withLosses(lanes: readonly LaneCounters[], fabric: readonly Fabr
   return lanes.map((lane, pair) => ({
     ...lane,
     dropped: allDropped([lane, ...fabric.map((port) => port.lanes.at(pair))]),
+  }));
+}
+
+/**
+ * What ports lost that carry the frames of all cards of a guest, as far as this card tells of it: each pair's losses are
+ * told with the first card that has the pair, so that a sum over the cards counts them once.
+ * @param cards in the order in which they were plugged in
+ */
+export function shareOfLosses(
+  ports: readonly FabricPortCounters[],
+  card: VirtioNetCard,
+  cards: readonly VirtioNetCard[],
+): FabricPortCounters[] {
+  const before = cards.slice(0, cards.indexOf(card));
+  const told = Math.max(0, ...before.map(({ device }) => device.maxQueuePairs));
+  return ports.map(({ name, lanes }) => ({
+    name,
+    lanes: lanes.map((lane, pair) => (pair < told ? { ...lane, dropped: {} } : lane)),
   }));
 }

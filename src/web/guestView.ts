@@ -66,7 +66,10 @@ export class GuestView {
     const draw = async (): Promise<void> => {
       // Nobody sees those of a guest that is not chosen.
       if (!this.element.hidden || !this.card.firstChild) {
-        this.card.replaceChildren(...cardTables(await card.report(), card.slot));
+        const report = await card.report().catch(() => undefined);
+        // A card that the guest gave up is shown as it was.
+        if (!report) return;
+        this.card.replaceChildren(...cardTables(report, card.slot));
       }
       if (!ended) setTimeout(() => void draw(), refreshMs);
     };

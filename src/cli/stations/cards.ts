@@ -1,10 +1,10 @@
 import type { V86 } from 'v86';
 
 import type { FabricPortCounters } from '../../fabric/index.js';
-import { attachVirtioNet, systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
+import { systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
 import { checkDriver, type DriverChecker } from '../../lab/checker/index.js';
 import { injectFaults, type FaultInjection } from '../../lab/faults/index.js';
-import { brokenRuleText, cardUse, withLosses } from '../../vm/index.js';
+import { attachToPort, brokenRuleText, cardUse, shareOfLosses, withLosses } from '../../vm/index.js';
 import type { Backend, BackendPort } from '../backends.js';
 import { negotiated } from '../negotiated.js';
 import { FaultLog } from './faultLog.js';
@@ -32,7 +32,7 @@ export class StationCard {
     });
   }
 
-  /** @param besides what else of the fabric lost frames that this card sent */
+  /** @param besides what else of the fabric lost frames, and is told with this card */
   status(besides: readonly FabricPortCounters[] = []): CardStatus {
     const { card, port } = this;
     return {
@@ -52,6 +52,7 @@ export class StationCards {
   private readonly emulator: V86;
   private readonly backend: Backend;
   private readonly events: CardEvents;
+  /** The last card of each slot; of one that the guest gave up it can still be told how it was. */
   private readonly bySlot = new Map<number, StationCard>();
 
   constructor(emulator: V86, backend: Backend, events: CardEvents) {
@@ -64,7 +65,7 @@ export class StationCards {
   plug(plan: CardPlan): number {
     const { name, mac } = plan.card;
     const port = this.backend.addPort(name, { mac, conditions: plan.conditions });
-    const card = attachVirtioNet(this.emulator, { ...plan.card, port });
+    const card = attachToPort(this.emulator, plan.card, port, this.backend);
     const { device, slot } = card;
     if (this.bySlot.size === 0) {
       const tell = (): void => this.events.pairs(device.lanes);
@@ -75,8 +76,11 @@ export class StationCards {
     return slot;
   }
 
-  status(slot: number, besides?: readonly FabricPortCounters[]): CardStatus {
-    return this.at(slot).status(besides);
+  /** @param besides ports that carry the frames of all these cards; a sum over the cards has their losses once */
+  status(slot: number, besides: readonly FabricPortCounters[] = []): CardStatus {
+    const station = this.at(slot);
+    const cards = [...this.bySlot.values()].map(({ card }) => card);
+    return station.status(shareOfLosses(besides, station.card, cards));
   }
 
   unplug(slot: number): Promise<void> {

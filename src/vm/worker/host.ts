@@ -2,16 +2,11 @@ import * as Comlink from 'comlink';
 import type { V86 } from 'v86';
 
 import { Switch, type SwitchPort, type LinkEnd, type SharedPortCounters, type SleepWord } from '../../fabric/index.js';
-import {
-  attachVirtioNet,
-  pciBusOf,
-  systemClock,
-  type VirtioNetCard,
-  type VirtioNetOptions,
-} from '../../hosts/v86/index.js';
+import { pciBusOf, systemClock, type VirtioNetCard, type VirtioNetOptions } from '../../hosts/v86/index.js';
 import { cardReport, type CardReport } from '../cardReport.js';
+import { attachToPort } from '../cards.js';
 import { createEmulator, type MachineOptions } from '../emulator.js';
-import { withLosses } from '../losses.js';
+import { shareOfLosses, withLosses } from '../losses.js';
 import { localMachine, type Machine } from '../machine.js';
 import { watchCard, watchMachine, type ReportProblem } from '../problems.js';
 import { MeshNode } from './mesh.js';
@@ -24,6 +19,7 @@ const answerMs = 2;
 
 /** The worker's side: an emulator, its cards, and its part of the switch that joins the guests of all workers. */
 export class WorkerHost {
+  /** Those that are plugged in, in that order, by slot. */
   private readonly cards = new Map<number, { readonly card: VirtioNetCard; readonly port: SwitchPort }>();
   protected readonly fabric: Switch;
   protected readonly node: MeshNode;
@@ -91,27 +87,31 @@ export class WorkerHost {
 
   /** Plugs a card in, connected to the switch. Answers its slot. */
   plug(options: WorkerCardOptions): number {
+    const emulator = this.madeEmulator;
     const port = this.fabric.addPort(options.name ?? 'card');
-    const card = attachVirtioNet(this.madeEmulator, { ...options, port });
+    const card = attachToPort(emulator, options, port, this.fabric);
+    const { slot } = card;
     watchCard(card, this.onProblem);
-    this.cards.set(card.slot, { card, port });
-    return card.slot;
+    this.cards.set(slot, { card, port });
+    card.onUnplugged.on(() => this.cards.delete(slot));
+    return slot;
   }
 
   async unplug(slot: number, timeoutMs?: number): Promise<void> {
     await this.at(slot).card.unplug({ timeoutMs });
-    this.cards.delete(slot);
   }
 
   setLink(slot: number, up: boolean): void {
     this.at(slot).card.device.setLink(up);
   }
 
-  /** What this part of the fabric dropped is among what the card dropped. */
+  /** What this part of the fabric dropped is among what the card dropped; a sum over all cards has it once. */
   report(slot: number): CardReport {
     const { card, port } = this.at(slot);
     const report = cardReport(card);
-    return { ...report, lanes: withLosses(report.lanes, [port.counters(), ...this.node.uplinkCounters()]) };
+    const cards = [...this.cards.values()].map((other) => other.card);
+    const uplinks = shareOfLosses(this.node.uplinkCounters(), card, cards);
+    return { ...report, lanes: withLosses(report.lanes, [port.counters(), ...uplinks]) };
   }
 
   links(): ({ name: string } & SharedPortCounters)[] {
