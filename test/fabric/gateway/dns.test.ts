@@ -81,4 +81,14 @@ describe('DNS', () => {
     own.set(3, 'web');
     expect(own.addressOf('web.internal')).toBe(3);
   });
+
+  it('knows one name at a time that a station gives itself, beside those that it was given', () => {
+    const own = new Names('internal');
+    own.fix(1, ['guest1', 'vm1']);
+    for (const name of ['vm1', 'web', 'web2']) own.set(1, name);
+    expect(['guest1', 'vm1', 'web', 'web2'].map((name) => own.addressOf(name))).toEqual([1, 1, undefined, 1]);
+    expect(own.nameOf(1)).toBe('guest1.internal');
+    own.set(1, undefined);
+    expect(['guest1', 'vm1', 'web2'].map((name) => own.addressOf(name))).toEqual([1, 1, undefined]);
+  });
 });

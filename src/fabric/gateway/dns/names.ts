@@ -2,9 +2,10 @@
 export class Names {
   private readonly domain: string;
   private readonly addresses = new Map<string, number>();
-  /** The first name of each address. */
-  private readonly names = new Map<number, string>();
-  private readonly fixed = new Set<string>();
+  /** The first of the names that an address was given for good. */
+  private readonly fixed = new Map<number, string>();
+  /** What stations call themselves: one name an address. */
+  private readonly own = new Map<number, string>();
 
   /** @param domain that all of them are in; it may be left out in questions */
   constructor(domain: string) {
@@ -13,24 +14,20 @@ export class Names {
 
   /** Gives an address its names for good; the first is what the address is called. */
   fix(address: number, names: readonly string[]): void {
-    for (const name of names) {
-      this.fixed.add(name.toLowerCase());
-      this.addresses.set(name.toLowerCase(), address);
-    }
-    if (names.length > 0) this.names.set(address, names[0].toLowerCase());
+    for (const name of names) this.addresses.set(name.toLowerCase(), address);
+    if (names.length > 0) this.fixed.set(address, names[0].toLowerCase());
   }
 
-  /** A station calls itself so, or does not any more. A name that is none, or is somebody else's, is not taken. */
+  /**
+   * A station calls itself so from now on, and no longer as it did before. A name that is none, or is somebody else's, is not
+   * taken.
+   */
   set(address: number, text: string | undefined): void {
-    const before = this.names.get(address);
-    if (before !== undefined && !this.fixed.has(before)) {
-      this.names.delete(address);
-      this.addresses.delete(before);
-    }
+    this.forget(address);
     const name = text?.toLowerCase();
     if (name === undefined || !isHostName(name) || this.addresses.has(name)) return;
     this.addresses.set(name, address);
-    if (!this.names.has(address)) this.names.set(address, name);
+    this.own.set(address, name);
   }
 
   /** The address of a name, with its domain or without. */
@@ -42,8 +39,16 @@ export class Names {
 
   /** The whole name of an address. */
   nameOf(address: number): string | undefined {
-    const name = this.names.get(address);
+    const name = this.fixed.get(address) ?? this.own.get(address);
     return name && `${name}.${this.domain}`;
+  }
+
+  /** Forgets what a station calls itself. */
+  private forget(address: number): void {
+    const name = this.own.get(address);
+    if (name === undefined) return;
+    this.own.delete(address);
+    this.addresses.delete(name);
   }
 }
 
