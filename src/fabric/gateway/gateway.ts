@@ -91,7 +91,7 @@ export class Gateway implements Port {
     this.numbers = numbersOf(options);
     const domain = domainOf(options);
     const hosts = hostsOf(options, this.subnet);
-    this.names = new Names(domain);
+    this.names = new Names(domain, clock);
     this.names.fix(this.subnet.address, ['gateway']);
     for (const host of hosts) this.names.fix(host.address, host.names);
     this.out = new Outgoing(this.mac, this.subnet.address);
@@ -254,7 +254,7 @@ export class Gateway implements Port {
       },
       send: (mac, to, payload) =>
         this.later(() => this.datagramFrame({ mac, to, port: clientPort, from: dhcpPort, payload })),
-      named: (address, name) => this.names.set(address, name),
+      named: (address, name, until) => this.names.set(address, name, until),
     });
   }
 

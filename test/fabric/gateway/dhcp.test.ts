@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gatewayMac, Station, udpFrame, everybody } from './station.js';
+import { arpFrame, gatewayIp, gatewayMac, Station, udpFrame, everybody } from './station.js';
 
 const nobody = [0, 0, 0, 0];
 const all = [255, 255, 255, 255];
@@ -41,6 +41,18 @@ function say(station: Station, bytes: number[], options: object = toAll): Answer
 const kindOf = (answers: Answer[]): number | undefined => answers[0]?.options.get(53)?.[0];
 const requested = (address: number[]): number[] => [50, 4, ...address];
 const ofServer = [54, 4, ...server];
+const letters = (text: string): number[] => Array.from(text, (letter) => letter.charCodeAt(0));
+const hostName = (name: string): number[] => [12, name.length, ...letters(name)];
+
+/** The address of a name of one label, as the name server has it; undefined where it has none. */
+function resolve(station: Station, name: string): number[] | undefined {
+  // Who is not heard of for long is asked for its Ethernet address first.
+  station.say(arpFrame(1, gatewayIp));
+  const query = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, name.length, ...letters(name), 0, 0, 1, 0, 1];
+  const [answer] = station.say(udpFrame(53, query)).map((frame) => frame.slice(42));
+  return (answer[3] & 15) === 0 ? answer.slice(-4) : undefined;
+}
+
 const take = (station: Station, mac: number, options: number[] = []): number[] => {
   const [offer] = say(station, message(1, options, { mac }));
   say(station, message(3, [...requested(offer.address), ...ofServer, ...options], { mac }));
@@ -62,7 +74,7 @@ describe('DHCP', () => {
       28: [10, 0, 0, 255],
       3: server,
       6: server,
-      15: Array.from('internal', (letter) => letter.charCodeAt(0)),
+      15: letters('internal'),
       26: [5, 220],
     });
     const answers = say(station, message(3, [...requested([10, 0, 0, 253]), ...ofServer], { broadcast: true }));
@@ -111,6 +123,36 @@ describe('DHCP', () => {
     expect(take(station, 8)).toEqual(address);
     say(station, message(4, [...requested(address), ...ofServer], { mac: 8 }));
     expect(take(station, 8)).toEqual([10, 0, 0, 252]);
+  });
+
+  it('has the name server know what a client calls itself for as long as it has its lease', () => {
+    const station = new Station({ leaseSeconds: 60, hosts: [{ address: '10.0.0.2', mac: '02:00:00:00:00:07' }] });
+    const first = take(station, 9, hostName('web'));
+    expect(resolve(station, 'web')).toEqual(first);
+    say(station, message(7, [], { address: first }), { from: first, mac: gatewayMac });
+    expect(resolve(station, 'web')).toBeUndefined();
+    const second = take(station, 8, hostName('web'));
+    say(station, message(4, [...requested(second), ...ofServer], { mac: 8 }));
+    expect(resolve(station, 'web')).toBeUndefined();
+    const third = take(station, 6, hostName('web'));
+    expect(resolve(station, 'web')).toEqual(third);
+    take(station, 7, hostName('mail'));
+    expect(resolve(station, 'mail')).toEqual([10, 0, 0, 2]);
+    station.clock.advance(30_000);
+    const fourth = take(station, 5);
+    station.clock.advance(30_000);
+    expect(['web', 'mail'].map((name) => resolve(station, name))).toEqual([undefined, undefined]);
+    // The name is free for another.
+    say(station, message(3, hostName('web'), { mac: 5, address: fourth }), { from: fourth, mac: gatewayMac });
+    expect(resolve(station, 'web')).toEqual(fourth);
+  });
+
+  it('forgets the name of a lease that makes way for another of the same card', () => {
+    const station = new Station({ hosts: [{ address: '10.0.0.2', mac: '02:00:00:00:00:07' }] });
+    take(station, 7, [61, 3, 0, 1, 1, ...hostName('web')]);
+    expect(resolve(station, 'web')).toEqual([10, 0, 0, 2]);
+    expect(kindOf(say(station, message(1, [61, 3, 0, 1, 2], { mac: 7 })))).toBe(2);
+    expect(resolve(station, 'web')).toBeUndefined();
   });
 
   it('forgets an offer when the client takes that of another server', () => {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Names } from '../../../src/fabric/gateway/dns/names.js';
 import { DnsServer } from '../../../src/fabric/gateway/dns/server.js';
+import { ManualClock } from '../../../src/virtio/clock.js';
 
-const names = new Names('internal');
+const clock = new ManualClock();
+const newNames = (): Names => new Names('internal', clock);
+const names = newNames();
 names.fix(0x0a000001, ['guest1', 'vm1']);
 const server = new DnsServer(names);
 
@@ -69,26 +72,42 @@ describe('DNS', () => {
   });
 
   it('takes names that stations give themselves, but none that another has', () => {
-    const own = new Names('internal');
+    const own = newNames();
     own.fix(1, ['gateway']);
-    own.set(2, 'Web');
-    own.set(3, 'web');
-    own.set(4, 'gateway');
-    own.set(5, 'no name');
+    own.set(2, 'Web', Infinity);
+    own.set(3, 'web', Infinity);
+    own.set(4, 'gateway', Infinity);
+    own.set(5, 'no name', Infinity);
     expect([own.addressOf('web'), own.addressOf('gateway'), own.nameOf(2)]).toEqual([2, 1, 'web.internal']);
     expect([own.nameOf(3), own.nameOf(4), own.nameOf(5)]).toEqual([undefined, undefined, undefined]);
-    own.set(2, undefined);
-    own.set(3, 'web');
+    own.set(2, undefined, 0);
+    own.set(3, 'web', Infinity);
     expect(own.addressOf('web.internal')).toBe(3);
   });
 
   it('knows one name at a time that a station gives itself, beside those that it was given', () => {
-    const own = new Names('internal');
+    const own = newNames();
     own.fix(1, ['guest1', 'vm1']);
-    for (const name of ['vm1', 'web', 'web2']) own.set(1, name);
+    for (const name of ['vm1', 'web', 'web2']) own.set(1, name, Infinity);
     expect(['guest1', 'vm1', 'web', 'web2'].map((name) => own.addressOf(name))).toEqual([1, 1, undefined, 1]);
     expect(own.nameOf(1)).toBe('guest1.internal');
-    own.set(1, undefined);
+    own.set(1, undefined, 0);
     expect(['guest1', 'vm1', 'web2'].map((name) => own.addressOf(name))).toEqual([1, 1, undefined]);
+  });
+
+  it('forgets what a station calls itself when the time of that is over, and lets another have it', () => {
+    const own = newNames();
+    own.set(1, 'web', clock.now() + 1000);
+    own.set(2, 'mail', clock.now() + 1000);
+    clock.advance(999);
+    expect([own.addressOf('web'), own.nameOf(2)]).toEqual([1, 'mail.internal']);
+    clock.advance(1);
+    expect([own.addressOf('web'), own.nameOf(2)]).toEqual([undefined, undefined]);
+    own.set(1, 'web', clock.now() + 1000);
+    clock.advance(1000);
+    own.set(3, 'web', clock.now() + 1000);
+    expect([own.addressOf('web'), own.nameOf(1), own.nameOf(3)]).toEqual([3, undefined, 'web.internal']);
+    own.set(1, 'web2', clock.now() + 1000);
+    expect(own.addressOf('web')).toBe(3);
   });
 });

@@ -10,8 +10,6 @@ export interface Lease {
   expires: number;
   /** The client has taken it. */
   bound: boolean;
-  /** What the client calls itself to people. */
-  hostName: string | undefined;
 }
 
 export interface LeasesOptions {
@@ -24,8 +22,8 @@ export interface LeasesOptions {
   readonly fixed: ReadonlyMap<string, number>;
   /** Whether an address seems to be in use by another station than this. */
   readonly taken: (address: number, mac: string) => boolean;
-  /** Somebody has an address now and calls himself so, or has it no more. */
-  readonly named: (address: number, hostName: string | undefined) => void;
+  /** Somebody has an address until then and calls himself so, or has it no more. */
+  readonly named: (address: number, hostName: string | undefined, until: number) => void;
 }
 
 /** How long an offer stands, and an address that somebody else turned out to have is not given, in milliseconds. */
@@ -62,29 +60,35 @@ export class Leases {
     }
     const address = fixed ?? (wanted !== undefined && this.isFree(wanted, mac) ? wanted : this.anyFree(mac));
     if (address === undefined || !this.makeRoom()) return undefined;
-    if (known) this.byAddress.delete(known.address);
-    const expires = this.options.clock.now() + offerMs;
-    const lease = { address, client, expires, bound: false, hostName: undefined };
+    if (known) this.forget(known.address);
+    // Whoever had it has it no more.
+    this.forget(address);
+    const lease = { address, client, expires: this.options.clock.now() + offerMs, bound: false };
     this.byAddress.set(address, lease);
     return lease;
   }
 
-  /** The client has taken what it was offered, or keeps what it has, for so long in milliseconds. */
+  /**
+   * The client has taken what it was offered, or keeps what it has, for so long in milliseconds, and calls itself so to
+   * people.
+   */
   bind(lease: Lease, milliseconds: number, hostName: string | undefined): void {
     lease.bound = true;
     lease.expires = this.options.clock.now() + milliseconds;
-    lease.hostName = hostName;
+    this.options.named(lease.address, hostName, lease.expires);
   }
 
   /** The client does not want it any more. */
   release(lease: Lease): void {
-    if (this.byAddress.get(lease.address) === lease) this.byAddress.delete(lease.address);
+    if (this.byAddress.get(lease.address) === lease) this.forget(lease.address);
   }
 
   /** Somebody else has the address. */
   decline(lease: Lease): void {
+    const { address } = lease;
+    this.forget(address);
     const expires = this.options.clock.now() + declinedMs;
-    this.byAddress.set(lease.address, { ...lease, client: '', bound: false, expires, hostName: undefined });
+    this.byAddress.set(address, { address, client: '', bound: false, expires });
   }
 
   private isFree(address: number, mac: string): boolean {
@@ -106,12 +110,12 @@ export class Leases {
   private makeRoom(): boolean {
     if (this.byAddress.size < this.options.most) return true;
     const now = this.options.clock.now();
-    for (const lease of this.byAddress.values()) {
-      if (lease.expires > now) continue;
-      this.byAddress.delete(lease.address);
-      this.options.named(lease.address, undefined);
-    }
+    for (const { address, expires } of this.byAddress.values()) if (expires <= now) this.forget(address);
     return this.byAddress.size < this.options.most;
+  }
+
+  private forget(address: number): void {
+    if (this.byAddress.delete(address)) this.options.named(address, undefined, 0);
   }
 }
 

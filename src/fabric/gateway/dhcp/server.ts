@@ -102,9 +102,7 @@ export class DhcpServer {
   }
 
   private acknowledge(request: DhcpRequest, lease: Lease): void {
-    const hostName = nameOf(request);
-    this.leases.bind(lease, 1000 * this.place.leaseSeconds, hostName);
-    this.place.named(lease.address, hostName);
+    this.leases.bind(lease, 1000 * this.place.leaseSeconds, nameOf(request));
     this.counts.acknowledged++;
     this.answer(request, kind.ack, lease);
   }
@@ -113,14 +111,12 @@ export class DhcpServer {
     const lease = this.leases.of(client);
     if (lease?.address !== option32(request.options, option.requestedAddress) || !lease) return;
     this.leases.decline(lease);
-    this.place.named(lease.address, undefined);
   }
 
   private released(request: DhcpRequest, client: string): void {
     const lease = this.leases.of(client);
     if (lease?.address !== request.clientAddress || !lease) return;
     this.leases.release(lease);
-    this.place.named(lease.address, undefined);
     this.counts.released++;
   }
 
