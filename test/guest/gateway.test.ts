@@ -78,6 +78,9 @@ describe('a gateway and Debian guests', () => {
   it('answers pings', async () => {
     const output = await network.ok(1, `ping -c 5 -i 0.2 -s 1400 ${address}`);
     expect(output).toMatch(/5 packets received, 0% packet loss/);
+    // Larger than the MTU, both ways.
+    const large = await network.ok(1, `ping -c 2 -i 0.2 -s 20000 ${address}`);
+    expect(large).toMatch(/2 packets received, 0% packet loss/);
   });
 
   it('knows names, and addresses by name, and no others', async () => {

@@ -70,7 +70,7 @@ export class Gateway implements Port {
   private readonly dns: DnsServer;
   private peer: Port | undefined;
   /** What is to be sent when the burst has ended. */
-  private outbox: (() => Frame)[] = [];
+  private outbox: (() => Iterable<Frame>)[] = [];
   private receiving = false;
   private running = false;
   private again = false;
@@ -144,7 +144,7 @@ export class Gateway implements Port {
         this.again = false;
         const { outbox } = this;
         this.outbox = [];
-        for (const make of outbox) this.transmit(make());
+        for (const make of outbox) for (const frame of make()) this.transmit(frame);
         this.tcp.service();
         if (!this.due) continue;
         this.due = false;
@@ -220,6 +220,11 @@ export class Gateway implements Port {
 
   /** For what belongs to the gateway: sends the frame that is made then when the burst that is under way has ended, or now. */
   later(make: () => Frame): void {
+    this.allLater(() => [make()]);
+  }
+
+  /** The same of several frames, each of which is sent before the next is made. */
+  private allLater(make: () => Iterable<Frame>): void {
     if (this.outbox.length >= mostLater) {
       this.drop('backlogFull');
       return;
@@ -330,10 +335,7 @@ export class Gateway implements Port {
   }
 
   private sendIcmp(mac: Uint8Array, to: number, message: Uint8Array): void {
-    this.later(() => {
-      const frame = this.out.start(mac, to, protocols.icmp, 0, message.length);
-      return frame.add(message, 0, message.length);
-    });
+    this.allLater(() => this.out.fragments(mac, to, protocols.icmp, message, this.numbers.mtu));
   }
 
   private sendDatagram(to: number, port: number, from: number, payload: Uint8Array): void {

@@ -22,8 +22,9 @@ export const ipHeaderBytes = 20;
 export const transportStart = ip.start + ipHeaderBytes;
 /** Enough for Ethernet, and for IPv4 and TCP with all the options that there can be. */
 const lookBytes = ethernetHeaderBytes + 60 + 60;
-/** May be fragmented and is, in which part (RFC 791, 3.1). */
-const fragmentBits = 0x3fff;
+/** In the field for fragments: more are to come, and the place of this one in units of 8 bytes (RFC 791, 3.1). */
+export const moreFragments = 0x2000;
+export const offsetBits = 0x1fff;
 const dontFragment = 0x4000;
 const timeToLive = 64;
 
@@ -62,7 +63,7 @@ export class Packet {
 
   /** It is only a part of a packet. */
   get isFragment(): boolean {
-    return (read16(this.bytes, ip.fragment) & fragmentBits) !== 0;
+    return (read16(this.bytes, ip.fragment) & (moreFragments | offsetBits)) !== 0;
   }
 
   /** The Ethernet address that it came from. */
@@ -131,13 +132,9 @@ export class Outgoing {
     checksumAt = -1,
   ): Frame {
     const { bytes, frame, source } = this;
-    bytes.set(mac, 0);
-    write16(bytes, ip.length, ipHeaderBytes + header + payload);
-    write16(bytes, ip.id, this.identification++);
-    write16(bytes, ip.fragment, protocol === protocols.tcp ? dontFragment : 0);
-    bytes[ip.protocol] = protocol;
-    write32(bytes, addresses.destination, destination);
-    writeChecksum(bytes, ip.checksum, ip.start, ipHeaderBytes);
+    this.address(mac, destination, protocol);
+    this.describe(header + payload, protocol === protocols.tcp ? dontFragment : 0);
+    this.identification++;
     frame.start(0).add(bytes, 0, transportStart + header);
     if (checksumAt >= 0) {
       frame.needsChecksum = true;
@@ -146,5 +143,45 @@ export class Outgoing {
       write16(bytes, transportStart + checksumAt, pseudoSum({ source, destination, protocol }, header + payload));
     }
     return frame;
+  }
+
+  /**
+   * The packets of a message, in as many fragments as the MTU asks for (RFC 791, 3.2). Each is to be sent before the next is
+   * asked for.
+   * @param mtu in bytes, at least 28
+   */
+  *fragments(
+    mac: Uint8Array,
+    destination: number,
+    protocol: number,
+    message: Uint8Array,
+    mtu: number,
+  ): Iterable<Frame> {
+    const most = mtu - ipHeaderBytes;
+    // All fragments but the last end on a multiple of 8 bytes.
+    const size = message.length > most ? most & ~7 : most;
+    this.address(mac, destination, protocol);
+    for (let from = 0; from < message.length; from += size) {
+      const length = Math.min(size, message.length - from);
+      this.describe(length, (from + length < message.length ? moreFragments : 0) | (from / 8));
+      yield this.frame.start(0).add(this.bytes, 0, transportStart).add(message, from, length);
+    }
+    this.identification++;
+  }
+
+  private address(mac: Uint8Array, destination: number, protocol: number): void {
+    const { bytes } = this;
+    bytes.set(mac, 0);
+    bytes[ip.protocol] = protocol;
+    write32(bytes, addresses.destination, destination);
+  }
+
+  /** Says how much there is behind the header, and what the field for fragments says. */
+  private describe(length: number, fragment: number): void {
+    const { bytes } = this;
+    write16(bytes, ip.length, ipHeaderBytes + length);
+    write16(bytes, ip.id, this.identification);
+    write16(bytes, ip.fragment, fragment);
+    writeChecksum(bytes, ip.checksum, ip.start, ipHeaderBytes);
   }
 }

@@ -2,7 +2,7 @@ import { writeChecksum } from '../../net/link/checksum.js';
 import { Frame } from '../../net/link/frame.js';
 import { read16, write16 } from '../../net/link/words.js';
 import type { Clock } from '../../virtio/clock.js';
-import { ip, ipHeaderBytes, type Packet } from './packet.js';
+import { ip, ipHeaderBytes, moreFragments, offsetBits, type Packet } from './packet.js';
 
 /** A packet of which there are some fragments. */
 interface Parts {
@@ -19,9 +19,6 @@ const mostPackets = 16;
 const mostPieces = 64;
 const timeoutMs = 15_000;
 const mostPayload = 65_535 - ipHeaderBytes;
-/** In the field for fragments: more are to come, and the place of this one in units of 8 bytes. */
-const moreFragments = 0x2000;
-const offsetBits = 0x1fff;
 
 /** Puts fragments of IPv4 together (RFC 791, 3.2). Those that overlap are an attack, and end their packet. */
 export class Reassembly {

@@ -18,6 +18,8 @@ import {
 
 const ip = (frame: number[]): number[] => frame.slice(14);
 const payloadOf = (frame: number[]): number[] => frame.slice(34);
+const word = (bytes: number[], at: number): number => 256 * bytes[at] + bytes[at + 1];
+const counting = (length: number): number[] => Array.from({ length }, (_, i) => i & 255);
 const echo = (payload: number[], type = 8): number[] => {
   const rest = [0, 1, 0, 2, ...payload];
   return [type, 0, ...checksum([type, 0, 0, 0, ...rest]), ...rest];
@@ -50,7 +52,7 @@ describe('a gateway', () => {
 
   it('answers echo requests, and leaves the rest of ICMP', () => {
     const station = new Station();
-    const data = Array.from({ length: 1400 }, (_, i) => i & 255);
+    const data = counting(1400);
     const [answer] = station.say(ipFrame(1, echo(data)));
     expect(answer.slice(0, 12)).toEqual([...stationMac, ...gatewayMac]);
     expect(checksum(ip(answer).slice(0, 20))).toEqual([0, 0]);
@@ -60,20 +62,41 @@ describe('a gateway', () => {
     expect(station.gateway.counters()).toMatchObject({ echoes: 1, dropped: { protocol: 1 } });
   });
 
+  it.each([
+    { mtu: 1500, length: 1480, fragments: [1480] },
+    { mtu: 1500, length: 4000, fragments: [1480, 1480, 1040] },
+    // The MTU leaves 983 bytes, and what is not the last ends on a multiple of 8.
+    { mtu: 1003, length: 983, fragments: [983] },
+    { mtu: 1003, length: 984, fragments: [976, 8] },
+    { mtu: 65_535, length: 60_000, fragments: [60_000] },
+  ])('answers an echo request of $length bytes in packets of at most $mtu', ({ mtu, length, fragments }) => {
+    const station = new Station({ mtu });
+    const request = counting(length - 8);
+    for (const id of [1, 2]) {
+      const answers = station.say(ipFrame(1, echo(request), { id }));
+      expect(answers.map((frame) => frame.length - 34)).toEqual(fragments);
+      const headers = answers.map((frame) => ip(frame).slice(0, 20));
+      expect(headers.map((header) => checksum(header))).toEqual(fragments.map(() => [0, 0]));
+      expect(headers.map((header) => word(header, 2) - 20)).toEqual(fragments);
+      expect(headers.map((header) => word(header, 4))).toEqual(fragments.map(() => id - 1));
+      // Where each begins, in units of 8 bytes, and that more are to come.
+      const places = fragments.map((_, i) => (i * fragments[0]) / 8 + (i < fragments.length - 1 ? 0x2000 : 0));
+      expect(headers.map((header) => word(header, 6))).toEqual(places);
+      expect(answers.flatMap(payloadOf)).toEqual(echo(request, 0));
+    }
+    const { echoes, outFrames, dropped } = station.gateway.counters();
+    expect({ echoes, outFrames, dropped }).toEqual({ echoes: 2, outFrames: 2 * fragments.length, dropped: {} });
+  });
+
   it('puts fragments together, in any order, and drops those that overlap', () => {
     const station = new Station();
-    const message = echo(Array.from({ length: 2991 }, (_, i) => i & 255));
+    const message = echo(counting(2991));
     const parts = [
       ipFrame(1, message.slice(1480, 2960), { fragment: 0x2000 | (1480 / 8) }),
       ipFrame(1, message.slice(2960), { fragment: 2960 / 8 }),
       ipFrame(1, message.slice(0, 1480), { fragment: 0x2000 }),
     ];
-    expect(parts.flatMap((part) => station.say(part)).map(payloadOf)).toEqual([
-      echo(
-        Array.from({ length: 2991 }, (_, i) => i & 255),
-        0,
-      ),
-    ]);
+    expect(parts.flatMap((part) => station.say(part)).flatMap(payloadOf)).toEqual(echo(counting(2991), 0));
     station.say(parts[0]);
     expect(station.say(parts[0])).toEqual([]);
     expect(station.gateway.counters().dropped).toEqual({ fragment: 1 });
