@@ -172,6 +172,22 @@ describe('DHCP', () => {
     expect(answer.options.get(6)).toEqual(server);
   });
 
+  it('puts an option together that comes in parts', () => {
+    const station = new Station();
+    const address = take(station, 9, [12, 2, ...letters('we'), 55, 1, 1, 12, 0, 12, 1, ...letters('b')]);
+    expect(resolve(station, 'web')).toEqual(address);
+  });
+
+  it('takes messages of 1500 bytes and options of 255 bytes in all, and none that are larger', () => {
+    const station = new Station();
+    const padded = (length: number): number[] => [...message(1), ...new Array<number>(length).fill(0)].slice(0, length);
+    const ones = (length: number): number[] => [55, length, ...new Array<number>(length).fill(1)];
+    const inParts = (length: number): number[] => message(1, [...ones(200), ...ones(length - 200)]);
+    expect([padded(1500), inParts(255)].map((bytes) => kindOf(say(station, bytes)))).toEqual([2, 2]);
+    expect([padded(1501), inParts(256)].flatMap((bytes) => say(station, bytes))).toEqual([]);
+    expect(station.gateway.counters().dropped).toEqual({ malformed: 2 });
+  });
+
   it('does not answer what is no message of a client of its network', () => {
     const station = new Station();
     const relayed = message(1);

@@ -35,6 +35,9 @@ const ethernet = 1;
 const broadcastFlag = 0x8000;
 /** What every client can take (RFC 1542, 2.1), some of which can take no less. */
 const leastBytes = 300;
+/** No client says more, in bytes of a message and of an option that is put together. It bounds what a message costs to read. */
+const mostBytes = 1500;
+const mostOptionBytes = 255;
 
 /** What a client says. */
 export interface DhcpRequest {
@@ -49,9 +52,9 @@ export interface DhcpRequest {
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Reads a message of a client on an Ethernet (RFC 2131, 2); undefined where it is none. */
+/** Reads a message of a client on an Ethernet (RFC 2131, 2); undefined where it is none, or larger than those are. */
 export function readRequest(bytes: Uint8Array): DhcpRequest | undefined {
-  if (bytes.length < optionsAt || read32(bytes, cookieAt) !== cookie) return undefined;
+  if (bytes.length < optionsAt || bytes.length > mostBytes || read32(bytes, cookieAt) !== cookie) return undefined;
   if (bytes[field.op] !== bootRequest || bytes[field.htype] !== ethernet || bytes[field.hlen] !== 6) return undefined;
   const options = readOptions(bytes);
   const type = options?.get(option.messageType);
@@ -67,7 +70,7 @@ export function readRequest(bytes: Uint8Array): DhcpRequest | undefined {
   };
 }
 
-/** The options; those that are there twice belong together (RFC 3396). Undefined where one does not end. */
+/** The options; those that are there twice belong together (RFC 3396). Undefined where one does not end, or is too long. */
 function readOptions(bytes: Uint8Array): Map<number, Uint8Array> | undefined {
   const options = new Map<number, Uint8Array>();
   for (let at = optionsAt; at < bytes.length && bytes[at] !== option.end;) {
@@ -78,7 +81,9 @@ function readOptions(bytes: Uint8Array): Map<number, Uint8Array> | undefined {
     }
     const end = at + 2 + bytes[at + 1];
     if (at + 1 >= bytes.length || end > bytes.length) return undefined;
-    options.set(code, Uint8Array.from([...(options.get(code) ?? []), ...bytes.subarray(at + 2, end)]));
+    const value = Uint8Array.from([...(options.get(code) ?? []), ...bytes.subarray(at + 2, end)]);
+    if (value.length > mostOptionBytes) return undefined;
+    options.set(code, value);
     at = end;
   }
   return options;
