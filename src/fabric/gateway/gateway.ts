@@ -12,7 +12,7 @@ import { clientPort, DhcpServer, serverPort as dhcpPort, type DhcpCounters } fro
 import { Names } from './dns/names.js';
 import { DnsServer, serverPort as dnsPort, type DnsCounters } from './dns/server.js';
 import { icmpReceived, isEcho, unreachable, unreachableCode } from './icmp.js';
-import { arpType, Neighbours } from './neighbours.js';
+import { arpType, mostNeighbours, Neighbours } from './neighbours.js';
 import { domainOf, hostsOf, numbersOf, type GatewayOptions, type Numbers } from './options.js';
 import { Outgoing, Packet, protocols } from './packet.js';
 import { Reassembly } from './reassembly.js';
@@ -257,6 +257,7 @@ export class Gateway implements Port {
         const known = neighbours.lookUp(address);
         return known !== undefined && formatMac(known) !== mac;
       },
+      mostTaken: mostNeighbours,
       send: (mac, to, payload) =>
         this.later(() => this.datagramFrame({ mac, to, port: clientPort, from: dhcpPort, payload })),
       named: (address, name, until) => this.names.set(address, name, until),

@@ -170,7 +170,8 @@ const nobody = new Uint8Array(6);
 const doubtMs = 30_000;
 const forgetMs = 60_000;
 const answerMs = 1000;
-/** How often is asked, how many stations are known, and how many wait for one. */
+/** How many stations are known. */
+export const mostNeighbours = 1024;
+/** How often is asked, and how many wait for a station. */
 const questions = 3;
-const mostNeighbours = 1024;
 const mostWaiters = 64;

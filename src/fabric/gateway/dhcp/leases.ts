@@ -22,6 +22,8 @@ export interface LeasesOptions {
   readonly fixed: ReadonlyMap<string, number>;
   /** Whether an address seems to be in use by another station than this. */
   readonly taken: (address: number, mac: string) => boolean;
+  /** Of how many addresses at most it is so. */
+  readonly mostTaken: number;
   /** Somebody has an address until then and calls himself so, or has it no more. */
   readonly named: (address: number, hostName: string | undefined, until: number) => void;
 }
@@ -99,10 +101,11 @@ export class Leases {
   }
 
   private anyFree(mac: string): number | undefined {
-    const { network, broadcast } = this.options.subnet;
-    // One more than can be in use is enough to look at: leases, reserved addresses, and neighbours.
-    const least = Math.max(network, broadcast - mostLookedAt);
-    for (let address = broadcast - 1; address > least; address--) if (this.isFree(address, mac)) return address;
+    const { subnet, most, reserved, mostTaken } = this.options;
+    // One more than can be in use is enough to look at: leases, reserved addresses, neighbours, and the gateway itself.
+    const inUse = most + reserved.size + mostTaken + 1;
+    const last = Math.max(subnet.network + 1, subnet.broadcast - 1 - inUse);
+    for (let address = subnet.broadcast - 1; address >= last; address--) if (this.isFree(address, mac)) return address;
     return undefined;
   }
 
@@ -118,5 +121,3 @@ export class Leases {
     if (this.byAddress.delete(address)) this.options.named(address, undefined, 0);
   }
 }
-
-const mostLookedAt = 4096;
