@@ -14,13 +14,25 @@ interface Parts {
   length: number | undefined;
 }
 
+/** Where a fragment belongs in the payload of its packet, and whether no other comes behind it. */
+interface Piece {
+  readonly from: number;
+  readonly to: number;
+  readonly last: boolean;
+}
+
 /** Packets that are put together at a time, pieces of each, and how long it may take in milliseconds (RFC 791, 3.2). */
 const mostPackets = 16;
 const mostPieces = 64;
 const timeoutMs = 15_000;
 const mostPayload = 65_535 - ipHeaderBytes;
+/** Where the payload begins in the frame of the whole packet. */
+const payloadStart = ip.start + ipHeaderBytes;
 
-/** Puts fragments of IPv4 together (RFC 791, 3.2). Those that overlap are an attack, and end their packet. */
+/**
+ * Puts fragments of IPv4 together (RFC 791, 3.2). Those that overlap are an attack, and end their packet; those that came
+ * twice on their way are not (RFC 8200, 4.5, says so of IPv6).
+ */
 export class Reassembly {
   private readonly clock: Clock;
   /** In the order in which they began. */
@@ -34,19 +46,21 @@ export class Reassembly {
    * Takes the fragment that `packet` has read; answers the frame of the whole packet where it was the last that was missing,
    * and whether it was kept else.
    */
-  add({ bytes: head, frame, source, destination, protocol, start, length }: Packet): Frame | boolean {
+  add(packet: Packet): Frame | boolean {
     this.forgetOld();
+    const { bytes: head, source, destination, protocol, length } = packet;
     const field = read16(head, ip.fragment);
     const from = (field & offsetBits) * 8;
-    const last = (field & moreFragments) === 0;
+    const piece = { from, to: from + length, last: (field & moreFragments) === 0 };
     const name = `${source} ${destination} ${protocol} ${read16(head, ip.id)}`;
-    if (length === 0 || from + length > mostPayload || (!last && length % 8 !== 0)) return false;
+    if (length === 0 || piece.to > mostPayload || (!piece.last && length % 8 !== 0)) return false;
     const parts = this.packets.get(name) ?? this.begin(name, head);
-    if (!note(parts, from, from + length, last)) {
+    if (isThere(parts, piece, packet)) return true;
+    if (!note(parts, piece)) {
       this.packets.delete(name);
       return false;
     }
-    frame.copy(start, length, parts.bytes, ip.start + ipHeaderBytes + from);
+    packet.frame.copy(packet.start, length, parts.bytes, payloadStart + from);
     const [whole, ...more] = parts.ranges;
     if (more.length > 0 || whole[0] > 0 || whole[1] !== parts.length) return true;
     this.packets.delete(name);
@@ -56,8 +70,8 @@ export class Reassembly {
   private begin(name: string, head: Uint8Array): Parts {
     const [oldest] = this.packets.keys();
     if (this.packets.size >= mostPackets) this.packets.delete(oldest);
-    const bytes = new Uint8Array(ip.start + ipHeaderBytes + mostPayload);
-    bytes.set(head.subarray(0, ip.start + ipHeaderBytes));
+    const bytes = new Uint8Array(payloadStart + mostPayload);
+    bytes.set(head.subarray(0, payloadStart));
     const parts: Parts = { began: this.clock.now(), bytes, ranges: [], length: undefined };
     this.packets.set(name, parts);
     return parts;
@@ -69,8 +83,14 @@ export class Reassembly {
   }
 }
 
+/** Whether a piece came before: the same bytes are there, and end the packet if it does. */
+function isThere({ bytes, ranges, length }: Parts, { from, to, last }: Piece, packet: Packet): boolean {
+  if (last !== (to === length) || !ranges.some((range) => range[0] <= from && to <= range[1])) return false;
+  return packet.slice(0, to - from).every((byte, i) => byte === bytes[payloadStart + from + i]);
+}
+
 /** Notes a piece; false where it does not fit to the others. */
-function note(parts: Parts, from: number, to: number, last: boolean): boolean {
+function note(parts: Parts, { from, to, last }: Piece): boolean {
   const { ranges } = parts;
   if (last && parts.length !== undefined && parts.length !== to) return false;
   if (last) parts.length = to;
@@ -93,5 +113,5 @@ function finish(bytes: Uint8Array, length: number): Frame {
   write16(bytes, ip.length, ipHeaderBytes + length);
   write16(bytes, ip.fragment, 0);
   writeChecksum(bytes, ip.checksum, ip.start, ipHeaderBytes);
-  return new Frame().start(0).add(bytes, 0, ip.start + ipHeaderBytes + length);
+  return new Frame().start(0).add(bytes, 0, payloadStart + length);
 }

@@ -25,6 +25,13 @@ const echo = (payload: number[], type = 8): number[] => {
   return [type, 0, ...checksum([type, 0, 0, 0, ...rest]), ...rest];
 };
 
+/** A message of 2999 bytes, the answer to it, and fragments of it. */
+const large = echo(counting(2991));
+const answered = echo(counting(2991), 0);
+const part = (from: number, to: number, message = large): number[] =>
+  ipFrame(1, message.slice(from, to), { fragment: (to < message.length ? 0x2000 : 0) | (from / 8) });
+const [start, middle, end] = [part(0, 1480), part(1480, 2960), part(2960, large.length)];
+
 describe('a gateway', () => {
   it.each([
     [{ address: '10.0.0.254' }, "'10.0.0.254' is no address with a prefix from 8 to 30"],
@@ -88,23 +95,33 @@ describe('a gateway', () => {
     expect({ echoes, outFrames, dropped }).toEqual({ echoes: 2, outFrames: 2 * fragments.length, dropped: {} });
   });
 
-  it('puts fragments together, in any order, and drops those that overlap', () => {
+  it('puts fragments together, in any order, as long as they come in time', () => {
     const station = new Station();
-    const message = echo(counting(2991));
-    const parts = [
-      ipFrame(1, message.slice(1480, 2960), { fragment: 0x2000 | (1480 / 8) }),
-      ipFrame(1, message.slice(2960), { fragment: 2960 / 8 }),
-      ipFrame(1, message.slice(0, 1480), { fragment: 0x2000 }),
-    ];
-    expect(parts.flatMap((part) => station.say(part)).flatMap(payloadOf)).toEqual(echo(counting(2991), 0));
-    station.say(parts[0]);
-    expect(station.say(parts[0])).toEqual([]);
-    expect(station.gateway.counters().dropped).toEqual({ fragment: 1 });
-    // The rest comes too late.
-    station.say(parts[1]);
+    const parts = [middle, end, start];
+    expect(parts.flatMap((part) => station.say(part)).flatMap(payloadOf)).toEqual(answered);
+    expect(station.gateway.counters().dropped).toEqual({});
+    station.say(end);
     station.clock.advance(20_000);
-    station.say(parts[0]);
-    expect(station.say(parts[2])).toEqual([]);
+    station.say(middle);
+    expect(station.say(start)).toEqual([]);
+  });
+
+  it('takes fragments that come twice, also in other pieces', () => {
+    const station = new Station();
+    const parts = [middle, middle, part(1488, 1496), end, end, part(2968, large.length), start];
+    expect(parts.flatMap((piece) => station.say(piece)).flatMap(payloadOf)).toEqual(answered);
+    expect(station.gateway.counters().dropped).toEqual({});
+  });
+
+  it.each([
+    ['has other bytes', part(1480, 2960, [...large.slice(0, 2000), 77, ...large.slice(2001)])],
+    ['has some bytes more behind them', part(1488, 2968)],
+    ['has some bytes more before them', part(1472, 2960)],
+    ['says that nothing comes behind them', part(1480, 2960, large.slice(0, 2960))],
+  ])('drops a packet with a fragment that overlaps another and %s', (_, overlapping) => {
+    const station = new Station();
+    expect([middle, overlapping, end, start].flatMap((piece) => station.say(piece))).toEqual([]);
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 1 });
   });
 
   it('tells who sends elsewhere, or to a port that nobody has, that it leads nowhere', () => {
