@@ -95,7 +95,7 @@ export class Gateway implements Port {
     this.names.fix(this.subnet.address, ['gateway']);
     for (const host of hosts) this.names.fix(host.address, host.names);
     this.out = new Outgoing(this.mac, this.subnet.address);
-    this.reassembly = new Reassembly(clock);
+    this.reassembly = new Reassembly(clock, () => this.drop('fragment'));
     this.neighbours = new Neighbours(this);
     this.tcp = new Tcp({
       ...{ clock, neighbours: this.neighbours, out: this.out, random, ...this.numbers },
@@ -204,6 +204,7 @@ export class Gateway implements Port {
   /** A plain copy of the counters. */
   counters(): GatewayCounters {
     const { count, dhcp, dns, tcp } = this;
+    this.reassembly.forgetOld();
     return {
       ...{ name: this.name, address: addressText(this.subnet.address), ...count },
       ...{ dropped: { ...count.dropped }, filtered: { ...count.filtered } },

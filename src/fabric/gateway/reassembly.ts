@@ -12,6 +12,8 @@ interface Parts {
   readonly ranges: [from: number, to: number][];
   /** How long its payload is, where the last fragment came. */
   length: number | undefined;
+  /** How many frames its fragments came in. */
+  frames: number;
 }
 
 /** Where a fragment belongs in the payload of its packet, and whether no other comes behind it. */
@@ -35,11 +37,14 @@ const payloadStart = ip.start + ipHeaderBytes;
  */
 export class Reassembly {
   private readonly clock: Clock;
+  private readonly lost: () => void;
   /** In the order in which they began. */
   private readonly packets = new Map<string, Parts>();
 
-  constructor(clock: Clock) {
+  /** @param lost a frame that was kept belongs to a packet that will not be whole any more */
+  constructor(clock: Clock, lost: () => void) {
     this.clock = clock;
+    this.lost = lost;
   }
 
   /**
@@ -55,31 +60,39 @@ export class Reassembly {
     const name = `${source} ${destination} ${protocol} ${read16(head, ip.id)}`;
     if (length === 0 || piece.to > mostPayload || (!piece.last && length % 8 !== 0)) return false;
     const parts = this.packets.get(name) ?? this.begin(name, head);
-    if (isThere(parts, piece, packet)) return true;
-    if (!note(parts, piece)) {
-      this.packets.delete(name);
-      return false;
+    if (!isThere(parts, piece, packet)) {
+      if (!note(parts, piece)) {
+        this.giveUp(name, parts);
+        return false;
+      }
+      packet.frame.copy(packet.start, length, parts.bytes, payloadStart + from);
     }
-    packet.frame.copy(packet.start, length, parts.bytes, payloadStart + from);
+    parts.frames++;
     const [whole, ...more] = parts.ranges;
     if (more.length > 0 || whole[0] > 0 || whole[1] !== parts.length) return true;
     this.packets.delete(name);
     return finish(parts.bytes, parts.length);
   }
 
+  /** Gives up the packets whose time is over. */
+  forgetOld(): void {
+    const now = this.clock.now();
+    for (const [name, parts] of this.packets) if (now - parts.began > timeoutMs) this.giveUp(name, parts);
+  }
+
   private begin(name: string, head: Uint8Array): Parts {
-    const [oldest] = this.packets.keys();
-    if (this.packets.size >= mostPackets) this.packets.delete(oldest);
+    const [oldest] = this.packets;
+    if (this.packets.size >= mostPackets) this.giveUp(...oldest);
     const bytes = new Uint8Array(payloadStart + mostPayload);
     bytes.set(head.subarray(0, payloadStart));
-    const parts: Parts = { began: this.clock.now(), bytes, ranges: [], length: undefined };
+    const parts: Parts = { began: this.clock.now(), bytes, ranges: [], length: undefined, frames: 0 };
     this.packets.set(name, parts);
     return parts;
   }
 
-  private forgetOld(): void {
-    const now = this.clock.now();
-    for (const [name, { began }] of this.packets) if (now - began > timeoutMs) this.packets.delete(name);
+  private giveUp(name: string, { frames }: Parts): void {
+    this.packets.delete(name);
+    for (let i = frames; i > 0; i--) this.lost();
   }
 }
 

@@ -28,7 +28,7 @@ export const dropReasons = {
   malformed: 'what came from outside is no frame of this kind of port',
   /** A checksum in it does not hold. */
   checksum: 'a checksum in it is wrong',
-  /** A fragment that does not fit to the others of its packet. */
+  /** A fragment that does not fit to the others of its packet, or some of these never came. */
   fragment: 'it is a fragment that fits to no others',
   /** The receiver does not speak its protocol, or not this part of it. */
   protocol: 'the receiver does not speak its protocol',

@@ -101,9 +101,23 @@ describe('a gateway', () => {
     expect(parts.flatMap((part) => station.say(part)).flatMap(payloadOf)).toEqual(answered);
     expect(station.gateway.counters().dropped).toEqual({});
     station.say(end);
-    station.clock.advance(20_000);
+    station.say(end);
+    station.clock.advance(15_000);
+    expect(station.gateway.counters().dropped).toEqual({});
+    station.clock.advance(1);
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 2 });
     station.say(middle);
     expect(station.say(start)).toEqual([]);
+    station.clock.advance(15_001);
+    expect(station.say(start)).toEqual([]);
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 4 });
+  });
+
+  it('counts the fragments of a packet that makes way for others', () => {
+    const station = new Station();
+    for (const piece of [middle, end]) station.say(piece);
+    for (let id = 100; id < 116; id++) station.say(ipFrame(1, large.slice(0, 8), { fragment: 0x2000, id }));
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 2 });
   });
 
   it('takes fragments that come twice, also in other pieces', () => {
@@ -121,7 +135,10 @@ describe('a gateway', () => {
   ])('drops a packet with a fragment that overlaps another and %s', (_, overlapping) => {
     const station = new Station();
     expect([middle, overlapping, end, start].flatMap((piece) => station.say(piece))).toEqual([]);
-    expect(station.gateway.counters().dropped).toEqual({ fragment: 1 });
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 2 });
+    // What came behind them waits in vain.
+    station.clock.advance(20_000);
+    expect(station.gateway.counters().dropped).toEqual({ fragment: 4 });
   });
 
   it('tells who sends elsewhere, or to a port that nobody has, that it leads nowhere', () => {
