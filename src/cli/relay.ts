@@ -3,7 +3,7 @@ import { parseStreamAddress, PortError, RelayServer } from '../fabric/index.node
 import { systemClock } from '../hosts/v86/index.js';
 import { UserError } from '../vm/index.node.js';
 import { patience } from './backends.js';
-import { interruptible } from './interrupt.js';
+import { aborted, interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 import { listenError, serverText } from './qemuPort.js';
 import type { Streams } from './streams.js';
@@ -46,7 +46,7 @@ export async function relay(settings: RelaySettings, streams: Streams): Promise<
       const server = await listen(settings, fabric);
       server.onEvent.on((event) => progress.note(serverText('the relay', event)));
       progress.note(`The relay is at ${server.url}; Ctrl-C ends it.`);
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await aborted(signal);
       // Those that stand are shown as they were, and not as what the end made of them.
       const report: RelayReport = { url: server.url, ...server.counters() };
       await server.close();

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +10,7 @@ import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
-import type { RelayReport } from '../../src/cli/relay.js';
+import { relay, type RelayReport } from '../../src/cli/relay.js';
 import { NetDriver, openModern } from '../../src/driver/index.js';
 import { connect, Switch } from '../../src/fabric/index.js';
 import { openRelay, RelayServer, type RelayServerOptions } from '../../src/fabric/index.node.js';
@@ -17,6 +18,7 @@ import { systemClock } from '../../src/hosts/v86/index.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { inProcess } from '../../src/lab/targets/inProcess.js';
 import { InstalledCommand, type Outcome } from '../cli/installed.js';
+import { testStreams } from '../cli/streams.js';
 import { bytesOf, sequenceOf, TestCard } from '../fabric/card.js';
 
 const clock = systemClock;
@@ -79,8 +81,8 @@ async function startV86(relayUrl: string): Promise<number[]> {
 
 describe('vmq relay', () => {
   it("joins v86's own card, which knows nothing of us, with ours", async () => {
-    const relay = await startRelay();
-    const client = openRelay(relay.url, { clock });
+    const started = await startRelay();
+    const client = openRelay(started.url, { clock });
     closing.push(() => client.close());
     connect(client, fabric.addPort('relay'));
     await expect.poll(() => client.listening).toBe(true);
@@ -96,7 +98,7 @@ describe('vmq relay', () => {
       await expect.poll(collect, { timeout: 20_000 }).toBeGreaterThanOrEqual(count);
       return received.splice(0);
     };
-    const theirs = await startV86(relay.url);
+    const theirs = await startV86(started.url);
     const [hello] = await take(1);
     expect([...hello.subarray(0, 15)]).toEqual([255, 255, 255, 255, 255, 255, ...theirs, 0x88, 0xb5, 7]);
     const ours = [0x52, 0x54, 0, 0, 0, 1];
@@ -110,14 +112,22 @@ describe('vmq relay', () => {
     const expected = sent.map((bytes) => Uint8Array.from([...ours, ...theirs, ...bytes.subarray(12)]));
     expect(echoed).toEqual(expected);
 
-    const { status, stdout } = await relay.interrupt();
+    const { status, stdout } = await started.interrupt();
     expect(status).toBe(0);
     const report = JSON.parse(stdout) as RelayReport;
-    expect(report).toMatchObject({ url: relay.url, accepted: 2, ended: 0, refused: 0 });
+    expect(report).toMatchObject({ url: started.url, accepted: 2, ended: 0, refused: 0 });
     expect(report.ports).toMatchObject([
       { connected: true, inFrames: 4, outFrames: 5, dropped: {} },
       { connected: true, inFrames: 5, outFrames: 4, dropped: {} },
     ]);
+  });
+
+  it('ends when it is interrupted before it listens', async () => {
+    const streams = testStreams();
+    const ended = relay({ host: '127.0.0.1', port: 0, connections: 1, json: true }, streams);
+    process.emit('SIGINT', 'SIGINT');
+    expect(await ended).toBe(0);
+    expect(JSON.parse(streams.stdout.text)).toMatchObject({ accepted: 0 });
   });
 });
 
@@ -142,6 +152,17 @@ async function dial(url: string, origin?: string): Promise<WebSocket | string> {
 async function opened(url: string): Promise<WebSocket> {
   const socket = await dial(url);
   if (typeof socket === 'string') throw new Error(socket);
+  return socket;
+}
+
+/** A TCP client that says this, and never ends its side of the connection. */
+async function open(url: string, text: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = createConnection({ host: hostname, port: Number(port), allowHalfOpen: true });
+  closing.push(() => socket.destroy());
+  socket.on('error', () => undefined).resume();
+  await once(socket, 'connect');
+  socket.write(text);
   return socket;
 }
 
@@ -189,6 +210,35 @@ describe('a relay', () => {
     first.close();
     await expect.poll(() => server.counters().ended).toBe(1);
     expect(await dial(server.url)).toBeInstanceOf(WebSocket);
+  });
+
+  it('keeps nothing open for those that it turned away', async () => {
+    const { server } = await localRelay({ maxConnections: 0 });
+    const upgrade = [
+      'GET / HTTP/1.1',
+      ...['Host: a', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
+    const socket = await open(server.url, `${upgrade.join('\r\n')}\r\n\r\n`);
+    await once(socket, 'end');
+    // What is written to a connection that is closed altogether is answered with its end.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const writing = setInterval(() => socket.write('more'), 20);
+    closing.push(() => clearInterval(writing));
+    await closed;
+    expect(server.counters()).toMatchObject({ accepted: 0, refused: 1 });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half of what it wants', 'GET / HTTP/1.1\r\n'],
+  ])('ends though somebody is there who says %s', async (_, text) => {
+    const { server } = await localRelay();
+    await open(server.url, text);
+    // When a later one is there, that one is as well.
+    await opened(server.url);
+    await server.close();
+    expect(server.counters()).toMatchObject({ accepted: 1, ended: 1 });
   });
 
   it('takes no message that is no frame, or too long', async () => {

@@ -1,4 +1,5 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 
@@ -43,6 +44,8 @@ export class RelayServer {
   private readonly sockets: WebSocketServer;
   private readonly connections: Connections;
   private readonly open = new Set<Connection>();
+  /** All that anybody has opened, WebSockets or not yet. */
+  private readonly streams = new Set<Socket>();
   private readonly clock: Clock;
   private readonly origins: readonly string[] | undefined;
   private readonly pingInterval: number;
@@ -60,6 +63,10 @@ export class RelayServer {
     this.server = createServer((_, response) => {
       response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'close' });
       response.end('This is a WebSocket relay for Ethernet frames.\n');
+    });
+    this.server.on('connection', (stream) => {
+      this.streams.add(stream);
+      stream.once('close', () => this.streams.delete(stream));
     });
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     this.cancelPing = clock.after(pingInterval, () => this.ping());
@@ -99,7 +106,7 @@ export class RelayServer {
     this.closing = true;
     this.cancelPing();
     const closed = new Promise<void>((resolve) => void this.server.close(() => resolve()));
-    const cancel = this.clock.after(farewell, () => this.open.forEach(({ socket }) => socket.terminate()));
+    const cancel = this.clock.after(farewell, () => this.streams.forEach((stream) => stream.destroy()));
     for (const { socket } of this.open) socket.close(goingAway);
     this.server.closeIdleConnections();
     await closed;
@@ -126,7 +133,9 @@ export class RelayServer {
   private refuse(name: string, socket: Duplex, status: number, reason: string): void {
     this.connections.refuse();
     socket.on('error', () => undefined);
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const answer = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    // The other side may never end it, and it would take a descriptor until then.
+    socket.end(answer, () => socket.destroy());
     this.onEvent.emit({ kind: 'refused', name, reason });
   }
 
