@@ -217,6 +217,26 @@ describe('a sink that is not quick enough', () => {
     expect(capture.counters().map(({ written, missed, seen }) => seen - written - missed)).toEqual([0, 0]);
   });
 
+  it('has a port that was tapped meanwhile described before its first frame', async () => {
+    const { cards, sink, fabric, capture, finish } = await setUp([Infinity, Infinity], { bufferBytes });
+    sink.stuck = true;
+    cards[0].burst([bytesOf(2, 1)]);
+    await turn();
+    // Where there is no room for a frame of no bytes, there is none for a description.
+    while (capture.counters()[0].missed === 0) cards[0].transmit(new Uint8Array(0));
+    const late = new TestCard(3).plugInto(capture.tap(fabric.addPort('late')));
+    sink.release();
+    await turn();
+    expect(readCapture(sink.file).ports).toHaveLength(2);
+    late.burst([bytesOf(1, 3)]);
+    const { frames, ports } = await finish();
+    expect(ports.map(({ name }) => name)).toEqual(['port 1', 'port 2', 'late']);
+    expect(frames.slice(-2).map(({ port, direction }) => [port, direction])).toEqual([
+      ['late', 'in'],
+      ['port 1', 'out'],
+    ]);
+  });
+
   it('is given up after a while when the capture ends, and all it has not got is missed', async () => {
     const { cards, sink, capture, clock } = await setUp([Infinity, Infinity]);
     sink.stuck = true;

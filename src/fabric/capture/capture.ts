@@ -135,8 +135,9 @@ export class Capture {
     return Math.floor((this.epoch + this.clock.now()) * 1000);
   }
 
-  /** For the taps: where a record stands that is made now. */
+  /** For the taps: where a record stands that is made now, behind all descriptions. */
   get place(): number {
+    this.describe();
     return this.filling.used;
   }
 
@@ -152,7 +153,6 @@ export class Capture {
   ): void {
     const { filling, snapLength } = this;
     seen.seen++;
-    this.describe();
     if (seen.id === undefined || this.closed || this.failure || !filling.fits(Math.min(frame.length, snapLength))) {
       seen.missed++;
       seen.missedSince++;
