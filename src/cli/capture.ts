@@ -1,6 +1,7 @@
 import type { Capture, CaptureCounters, CaptureSink, MergedCapture } from '../fabric/index.js';
 import { openCaptureFile, openCaptureOutput } from '../fabric/index.node.js';
 import { UserError } from '../vm/index.node.js';
+import { LateSink } from './lateSink.js';
 import type { Progress } from './progress.js';
 import type { Streams } from './streams.js';
 import { packageVersion } from './version.js';
@@ -25,7 +26,8 @@ export const standardOutput = '-';
 
 /** A capture that is to be: of one thread, or of several. */
 export interface CaptureWish {
-  readonly sink: CaptureSink;
+  /** It begins when the guests are there: until then there may be something wrong with what is asked for. */
+  readonly sink: LateSink;
   readonly snapLength: number | undefined;
   readonly application: string;
 }
@@ -41,7 +43,7 @@ export async function openCapture(
   signal: AbortSignal,
 ): Promise<CaptureWish> {
   const sink = file === standardOutput ? await openOutput(streams) : await openFile(file, progress, signal);
-  return { sink, snapLength, application: `virtio-mq ${packageVersion()}` };
+  return { sink: new LateSink(sink), snapLength, application: `virtio-mq ${packageVersion()}` };
 }
 
 async function openOutput({ stdout }: Streams): Promise<CaptureSink> {

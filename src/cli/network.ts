@@ -134,6 +134,7 @@ export class Network {
     const pairs = new PairsInUse();
     let seats: readonly Seat[] = [];
     const stop = async (): Promise<void> => {
+      captureWish?.sink.giveUp();
       await capture?.close();
       fabric.close();
       await Promise.all(pairs.ports.map((port) => port.close()));
@@ -150,6 +151,7 @@ export class Network {
         events: (guest) => ({ note, pairs: (inUse) => pairs.set(guest, inUse) }),
         onProgress: ({ step, fraction }) => progress.step(step, fraction),
       });
+      captureWish?.sink.begin();
       progress.step('plugging in the cards');
       const stations = await Promise.all(
         seats.map((seat, index) => plugIn(seat, first + index, options, progress, signal)),

@@ -1,5 +1,5 @@
 import { constants, fstatSync, open as openDescriptor } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,19 +13,27 @@ export interface OpenCaptureOptions {
 }
 
 /**
- * A file to write a capture to, emptied if it exists. A named pipe is waited for until somebody reads it; a reader that
- * is slow or stuck holds up nothing, and when it goes the capture fails.
+ * A file to write a capture to. What is in it stays until something is written, and one that is made for it goes again
+ * where nothing is. A named pipe is waited for until somebody reads it; a reader that is slow or stuck holds up nothing,
+ * and when it goes the capture fails.
  * @throws Error with a `code` where the file can't be written; the signal's reason
  */
 export async function openCaptureFile(path: string, options: OpenCaptureOptions = {}): Promise<CaptureSink> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFIFO()) return openPipe(path, options);
-  const file = await open(path, 'w');
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT);
+  let begun = false;
   return {
     write: async (bytes) => {
+      // Devices have no length.
+      if (!begun && found?.isFile()) await file.truncate();
+      begun = true;
       for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
     },
-    close: () => file.close(),
+    close: async () => {
+      await file.close();
+      if (!begun && !found) await rm(path, { force: true });
+    },
   };
 }
 
