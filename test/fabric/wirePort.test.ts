@@ -210,6 +210,21 @@ describe("QEMU's framing", () => {
   ])('ends at a frame of %s', (_, bytes) => {
     const found = new StreamFrames({ congested: false, receive: () => undefined }, 90);
     expect(() => found.push(Uint8Array.from(bytes))).toThrow(StreamFormatError);
+    // That is told of once.
+    found.finish();
+  });
+
+  it('has all whole frames given at the end of the stream, whether there is room or not', () => {
+    const received: number[] = [];
+    const receiver = {
+      congested: true,
+      receive: (bytes: Uint8Array, start: number) => received.push(bytes[start]),
+    };
+    const found = new StreamFrames(receiver, 90);
+    found.push(Uint8Array.from([0, 0, 0, 1, 7, 0, 0, 0, 1, 8, 0, 0, 0, 2, 9]));
+    expect(received).toEqual([]);
+    found.finish();
+    expect(received).toEqual([7, 8]);
   });
 });
 

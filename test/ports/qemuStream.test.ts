@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +12,7 @@ import { systemClock } from '../../src/hosts/v86/index.js';
 import { inProcess } from '../../src/lab/targets/inProcess.js';
 import { qemuOn } from '../../src/lab/targets/qemu.node.js';
 import type { Target, Wire } from '../../src/lab/targets/target.js';
+import { bytesOf, TestCard } from '../fabric/card.js';
 import { freePort } from './freePort.js';
 
 const ours = [0x52, 0x54, 0, 0, 0, 0x01];
@@ -120,5 +123,91 @@ describe('a client of QEMU', () => {
     await exchange(qemu);
     expect(events.at(-1)).toBe('connected');
     expect(client.counters()).toMatchObject({ connected: true, outFrames: lengths.length, dropped: {} });
+  });
+});
+
+describe('a connection that ends', () => {
+  const count = 100;
+  const numbers = Array.from({ length: count }, (_, n) => n);
+  /** Frames for station 1 that fit into one read, and congest a port that may hold few. */
+  const stream = Buffer.concat(numbers.flatMap((n) => [Buffer.of(0, 0, 0, 60), bytesOf(1, 8, n)]));
+  const limits = { heldFrames: 8 };
+
+  /** Card 1 on a switch that lets two frames wait. */
+  function starvingCard(): { narrow: Switch; card: TestCard } {
+    const narrow = new Switch({ clock: systemClock, backlogFrames: 2, deadline: 600_000 });
+    closing.push(() => narrow.close());
+    const card = new TestCard(1).plugInto(narrow.addPort('card 1'));
+    card.burst([bytesOf(1, 1)]);
+    card.buffers[0] = 0;
+    return { narrow, card };
+  }
+
+  /** A server with a connection that has brought all frames, for a card without buffers. */
+  async function congested() {
+    const { narrow, card } = starvingCard();
+    const server = await StreamServer.listen({ host: '127.0.0.1', port: 0 }, narrow, limits);
+    closing.push(() => server.close());
+    const at = parseStreamAddress(server.address);
+    if (!at) throw new Error(server.address);
+    const open = async (): Promise<Socket> => {
+      const socket = createConnection(at).on('error', () => undefined);
+      closing.push(() => socket.destroy());
+      await once(socket, 'connect');
+      return socket;
+    };
+    const socket = await open();
+    socket.write(stream);
+    await expect.poll(() => server.counters().ports[0].pauses).toBe(1);
+    return { server, card, open, socket };
+  }
+
+  it('has what it brought delivered, when the receiver has room, and gets nothing meanwhile', async () => {
+    const { server, card, open, socket } = await congested();
+    await once(socket.end(), 'finish');
+    // When a later one is there, the end has come as well.
+    await open();
+    await expect.poll(() => server.counters().accepted).toBe(2);
+    expect(server.counters().ended).toBe(0);
+    card.burst([bytesOf(8, 1)]);
+    expect(server.counters().ports[0].outFrames).toBe(0);
+    card.give(Infinity);
+    await expect.poll(() => server.counters().ended).toBe(1);
+    expect(card.numbers()).toEqual(numbers);
+    expect(server.counters().ports[1]).toMatchObject({
+      inFrames: count,
+      waitingFrames: 0,
+      dropped: { disconnected: 1 },
+    });
+  });
+
+  it('has all that it brought counted when it is reset', async () => {
+    const { server, card, socket } = await congested();
+    socket.resetAndDestroy();
+    await expect.poll(() => server.counters().ended).toBe(1);
+    // What the switch has is the card's.
+    card.give(Infinity);
+    expect(card.numbers()).toEqual([0, 1]);
+    const { inFrames, dropped } = server.counters().ports[0];
+    expect(inFrames).toBe(count);
+    expect(dropped).toEqual({ unconnected: 8, backlogFull: count - 2 - 8 });
+  });
+
+  it('leaves a client what it brought', async () => {
+    const path = join(folder, 'frames');
+    const server = createServer((socket) => void socket.end(stream)).listen(path);
+    closing.push(() => server.close());
+    await once(server, 'listening');
+    const { narrow, card } = starvingCard();
+    const client = new StreamClient({ path }, { clock: systemClock, ...limits });
+    closing.push(() => client.close());
+    connect(client, narrow.addPort('QEMU'));
+    await expect.poll(() => client.counters().pauses).toBe(1);
+    expect(client.listening).toBe(true);
+    server.close();
+    card.give(Infinity);
+    await expect.poll(() => client.listening).toBe(false);
+    expect(card.numbers()).toEqual(numbers);
+    expect(client.counters()).toMatchObject({ inFrames: count, dropped: {} });
   });
 });

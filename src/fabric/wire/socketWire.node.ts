@@ -10,12 +10,17 @@ export const socketBytes = 1 << 18;
 /** How often the system looks after a TCP connection that is silent, in milliseconds. */
 const keepAlive = 15_000;
 
-/** A stream socket with QEMU's framing, as the wire of a port. */
+/**
+ * A stream socket with QEMU's framing, as the wire of a port. It is to be made with `allowHalfOpen`: when the other end
+ * says that nothing more will come, it stays open until the port has had what came before.
+ */
 export class SocketWire implements Wire {
   private readonly socket: Socket;
   private readonly frames: StreamFrames;
   private readonly port: WirePort;
   private corked = false;
+  /** Nothing more will come. */
+  private ended = false;
 
   /** @param onEnd is called once, when the socket is closed, with the reason where it was an error */
   constructor(socket: Socket, port: WirePort, onEnd: (reason: string | undefined) => void) {
@@ -27,15 +32,23 @@ export class SocketWire implements Wire {
     socket.setKeepAlive(true, keepAlive);
     socket.on('data', (bytes: Uint8Array) => this.take(() => this.frames.push(bytes)));
     socket.on('drain', () => port.writable());
-    // Whoever says that nothing more will come gets nothing more either, as QEMU does it.
-    socket.on('end', () => socket.destroy());
+    socket.on('end', () => {
+      this.ended = true;
+      if (!port.congested) socket.destroy();
+    });
     socket.on('error', (error) => (reason = error.message));
-    socket.once('close', () => onEnd(reason));
+    socket.once('close', () => {
+      // What is left when it ends in another way is the port's to keep, or to count as lost.
+      this.take(() => this.frames.finish());
+      onEnd(reason);
+    });
     port.open(this);
   }
 
   write(frame: Frame): boolean {
     const { socket } = this;
+    // Whoever says that nothing more will come gets nothing more either, as QEMU does it.
+    if (this.ended) return false;
     // The socket tells when all that it has is gone: there must be something, and more than it likes to have.
     if (socket.writableNeedDrain && socket.writableLength >= socketBytes) {
       this.flush();
@@ -62,7 +75,9 @@ export class SocketWire implements Wire {
 
   resume(): void {
     this.take(() => this.frames.go());
-    if (!this.port.congested) this.socket.resume();
+    if (this.port.congested) return;
+    if (this.ended) this.socket.destroy();
+    else this.socket.resume();
   }
 
   close(): void {

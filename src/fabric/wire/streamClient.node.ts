@@ -25,7 +25,7 @@ export class StreamClient extends ClientPort {
   }
 
   protected dial(): void {
-    const socket = (this.socket = createConnection(this.address));
+    const socket = (this.socket = createConnection({ ...this.address, allowHalfOpen: true }));
     let failure: string | undefined;
     const failed = (error: Error): void => void (failure = error.message);
     const notConnected = (): void => this.disconnected(failure);

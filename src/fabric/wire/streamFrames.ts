@@ -8,6 +8,8 @@ export interface FrameReceiver {
   receive(bytes: Uint8Array, start: number, length: number): void;
 }
 
+const nothing: Uint8Array = new Uint8Array(0);
+
 /** What came is not what QEMU sends: no frame's beginning can be found after it. */
 export class StreamFormatError extends Error {
   override readonly name = 'StreamFormatError';
@@ -20,7 +22,7 @@ export class StreamFormatError extends Error {
 export class StreamFrames {
   private readonly receiver: FrameReceiver;
   private readonly maxFrameBytes: number;
-  private rest: Uint8Array = new Uint8Array(0);
+  private rest = nothing;
   private busy = false;
 
   constructor(receiver: FrameReceiver, maxFrameBytes: number) {
@@ -52,11 +54,20 @@ export class StreamFrames {
     }
   }
 
+  /**
+   * Nothing more will come: gives all whole frames that were kept, congested or not.
+   * @throws StreamFormatError likewise
+   */
+  finish(): void {
+    while (this.next());
+  }
+
   private next(): boolean {
     const { rest } = this;
     if (rest.length < lengthBytes) return false;
     const length = new DataView(rest.buffer, rest.byteOffset).getUint32(0);
     if (length === 0 || length > this.maxFrameBytes) {
+      this.rest = nothing;
       throw new StreamFormatError(`a frame of ${length} bytes is announced; there may be 1 to ${this.maxFrameBytes}`);
     }
     const end = lengthBytes + length;

@@ -28,7 +28,7 @@ export class StreamServer {
 
   private constructor(fabric: Fabric, { maxConnections = 64, ...limits }: StreamServerOptions) {
     this.connections = new Connections(fabric, maxConnections, limits);
-    this.server = createServer((socket) => this.accept(socket));
+    this.server = createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
   }
 
   /**
