@@ -118,7 +118,9 @@ they run one after the other. Without --exec the terminal is a console of the
 guests.
 With --link 2:rate=5mbit the conditions are of guest 2's link only. There are
 rate, lane-rate, delay, jitter, loss, duplicate, reorder, mtu, queue and seed;
-each way of a link has all of them by itself.
+each way of a link has all of them by itself. What waits for its turn at the
+rate is limited by queue (20ms of that rate); what a delay keeps on its way is
+not part of that, and takes up to 64 MiB of memory for each queue pair.
 Two vmq boot on one VXLAN or relay have guests of their own with, for one of
 them, --first-guest 3: guest N is vmN, at 10.0.0.N.
 With --gateway there is a station, at 10.0.0.254 or the address given, that

@@ -135,12 +135,52 @@ describe('a link with conditions', () => {
     expect(times()).toEqual(numbers(8).map((i) => i + 1));
   });
 
+  it.each([
+    [{ rate: 1e9, delay: 100 }, 292],
+    [{ laneRate: 1e9, delay: 100 }, 292],
+    [{ delay: 20 }, 20],
+  ])('is filled whatever its delay: %j', (conditions, milliseconds) => {
+    const { a, clock, send, times } = setUp(conditions);
+    // 24 megabytes, many more than may wait for their turn.
+    for (const i of numbers(400)) send(i, { size: 60_000 });
+    clock.advance(milliseconds + 0.001);
+    expect(a.held).toEqual([]);
+    expect(times()).toHaveLength(400);
+    expect(times().at(-1)).toBeCloseTo(milliseconds);
+  });
+
+  it('tells its sender to wait when much has come that the receiver has no room for, and not before', () => {
+    const { b, clock, send, counters, out } = setUp({ delay: 20 }, { buffers: 0 });
+    // Two megabytes in memory, of which the receiver may be owed one.
+    expect(new Set(numbers(32).map((i) => send(i, { size: 60_000 })))).toEqual(new Set([Sent.taken]));
+    clock.advance(20);
+    expect(send(32, { size: 60_000 })).toBe(Sent.full);
+    expect(counters()).toMatchObject({ waitingFrames: 32, waitingBytes: 2 << 20, toldFull: 1 });
+    // Half of that one is to be free.
+    b.give(23 * 60_000);
+    expect(counters()).toMatchObject({ frames: 32, delivered: 23 });
+    b.give(60_000);
+    expect(counters()).toMatchObject({ frames: 33, delivered: 24 });
+    b.give(Infinity);
+    clock.advance(20);
+    expect(out.map(({ sequence }) => sequence)).toEqual(numbers(33));
+    expect(counters()).toMatchObject({ waitingFrames: 0, waitingBytes: 0 });
+  });
+
+  it('takes 64 megabytes for a lane at most, where nothing else is said', () => {
+    const { send, counters } = setUp({ delay: 60_000 });
+    // A power of two takes the least memory.
+    while (send(0, { size: 1 << 16 }) === Sent.taken);
+    expect(counters()).toMatchObject({ waitingFrames: 1024, waitingBytes: 1 << 26 });
+  });
+
   it('holds no more than it is told to, of any lane', () => {
     const { a, clock, send, counters, out } = setUp({ delay: 1000, laneBytes: 1 << 17 }, { lanes: 2 });
     for (const i of numbers(5)) send(i, { size: 60_000 });
     expect(a.held).toHaveLength(3);
     expect(send(9, { size: 60_000, lane: 1 })).toBe(Sent.taken);
-    expect(counters().waitingBytes).toBe(120_000);
+    // Each in memory of a power of two.
+    expect(counters().waitingBytes).toBe(2 << 16);
     clock.advance(3000);
     expect(out.filter(({ lane }) => lane === 0).map(({ at, sequence }) => [at, sequence])).toEqual([
       [1000, 0],

@@ -15,9 +15,16 @@ export interface LinkConditions {
   readonly reorder?: number;
   /** The largest packet that passes, in bytes without Ethernet header and VLAN tags, at least 68; larger ones are dropped. */
   readonly mtu?: number;
-  /** How much may wait for its turn at the rate, in milliseconds of that rate; default 20. One frame may always wait. */
+  /**
+   * How much may wait for its turn at the rate, in milliseconds of that rate; default 20. One frame may always wait. What
+   * the delay keeps on its way does not count, nor what the receiver has no room for.
+   */
   readonly queue?: number;
-  /** How much a lane holds in all, waiting and on its way, in bytes, at least 131,072; default 1,048,576. */
+  /**
+   * How much memory the frames of a lane may take in all, each way, in bytes, at least 131,072; default 67,108,864. Each
+   * takes the next power of two of its length, at least 2048. A rate of which more than that is on its way during the
+   * delay is not reached.
+   */
   readonly laneBytes?: number;
   /** Where chance begins; default 1. */
   readonly seed?: number;
@@ -39,7 +46,7 @@ export const linkRanges = {
   reorder: probability,
   mtu: { least: 68, most: Infinity, usual: Infinity, unit: ' bytes' },
   queue: { least: 0, most: 60_000, usual: 20, unit: ' ms' },
-  laneBytes: { least: 1 << 17, most: 1 << 30, usual: 1 << 20, unit: ' bytes' },
+  laneBytes: { least: 1 << 17, most: 1 << 30, usual: 1 << 26, unit: ' bytes' },
   seed: { least: 0, most: 0xffffffff, usual: 1, unit: '' },
 } as const satisfies Record<keyof LinkConditions, { least: number; most: number; usual: number; unit: string }>;
 

@@ -23,12 +23,17 @@ export class Stored {
 
 const leastBits = 11;
 
+/** How much memory a frame of this length takes in a pool, in bytes. */
+export function storedBytes(length: number): number {
+  return 1 << bitsFor(length);
+}
+
 /** Copies of frames in memory that is used again: of each size that is a power of two as many as were ever there at once. */
 export class StoredPool {
   private readonly free: Stored[][] = [];
 
   take(frame: Frame, lane: number, now: number): Stored {
-    const stored = this.sized(frame.length).pop() ?? new Stored(1 << bitsFor(frame.length));
+    const stored = this.sized(frame.length).pop() ?? new Stored(storedBytes(frame.length));
     frame.copy(0, frame.length, stored.bytes, 0);
     stored.frame.start(frame.lane).describeAs(frame).add(stored.bytes, 0, frame.length);
     stored.lane = lane;

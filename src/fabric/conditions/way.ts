@@ -6,7 +6,7 @@ import type { Clock } from '../../virtio/clock.js';
 import { randomNumbers } from '../../virtio/random.js';
 import type { End } from '../end.js';
 import type { LinkSettings } from './options.js';
-import { StoredPool, type Stored } from './stored.js';
+import { storedBytes, StoredPool, type Stored } from './stored.js';
 
 /** What passed one lane of one way of a link. frames + duplicated = delivered + refused + dropped + waiting. */
 export interface LinkLaneCounters {
@@ -27,10 +27,15 @@ export interface LinkLaneCounters {
   dropped: Partial<Record<DropReason, number>>;
 }
 
+/** How much of a lane may wait for a receiver without room before the sender is told to wait, in bytes of memory. */
+const mostHeldBytes = 1 << 20;
+
 /** A lane of a way: its frames wait for their turn at the rate, first come, first served. */
 class WayLane {
   readonly queue: Stored[] = [];
   queuedWire = 0;
+  /** What the receiver had no room for, in bytes of memory. */
+  heldBytes = 0;
   /** When the lane has sent what it has begun to send. */
   free = -Infinity;
   /** When the last frame comes out that may not be overtaken. */
@@ -87,7 +92,7 @@ export class Way {
 
   send(frame: Frame, index: number): Sent {
     const lane = this.lane(index);
-    if (lane.told || !this.hasRoom(lane, frame.length)) {
+    if (lane.told || !this.hasRoom(lane, storedBytes(frame.length))) {
       lane.told = true;
       lane.counters.toldFull++;
       return Sent.full;
@@ -119,7 +124,7 @@ export class Way {
     const queued = this.lanes.flatMap((lane) => lane.queue.splice(0));
     const lost = [...this.held.splice(0), ...this.flying.splice(0), ...queued];
     for (const lane of this.lanes) {
-      lane.queuedWire = 0;
+      lane.queuedWire = lane.heldBytes = 0;
       lane.told = false;
     }
     for (const stored of lost) this.abandon(stored);
@@ -138,10 +143,11 @@ export class Way {
   }
 
   /** Whether a frame may come in; `part` of the room is asked for. */
-  private hasRoom({ counters, queue, queuedWire }: WayLane, bytes: number, part = 1): boolean {
+  private hasRoom({ counters, queue, queuedWire, heldBytes }: WayLane, bytes: number, part = 1): boolean {
     if (counters.waitingFrames === 0) return true;
     const fits = counters.waitingBytes + bytes <= this.settings.laneBytes * part;
-    return fits && (queue.length === 0 || queuedWire < this.mostQueued * part);
+    const isTaken = heldBytes + bytes <= mostHeldBytes * part;
+    return fits && isTaken && (queue.length === 0 || queuedWire < this.mostQueued * part);
   }
 
   private happens(probability: number): boolean {
@@ -153,7 +159,7 @@ export class Way {
     stored.number = this.count++;
     const { counters } = lane;
     counters.waitingFrames++;
-    counters.waitingBytes += frame.length;
+    counters.waitingBytes += stored.bytes.length;
     if (this.happens(this.settings.duplicate)) {
       stored.copies = 2;
       counters.waitingFrames++;
@@ -194,7 +200,8 @@ export class Way {
         i = 0;
       } else {
         const [stored] = this.held.splice(i, 1);
-        if (!this.handOver(stored)) this.held.splice(i++, 0, stored);
+        this.lane(stored.lane).heldBytes -= stored.bytes.length;
+        if (!this.handOver(stored)) this.hold(stored, i++);
       }
     }
   }
@@ -243,8 +250,13 @@ export class Way {
     const { flying } = this;
     while (flying.length > 0 && flying[0].due <= now) {
       const stored = flying.shift()!;
-      if (!this.handOver(stored)) this.held.push(stored);
+      if (!this.handOver(stored)) this.hold(stored, this.held.length);
     }
+  }
+
+  private hold(stored: Stored, at: number): void {
+    this.held.splice(at, 0, stored);
+    this.lane(stored.lane).heldBytes += stored.bytes.length;
   }
 
   /** To the receiver; false where it has no room for it, or for its second copy. */
@@ -272,7 +284,7 @@ export class Way {
   /** Gives the memory of a frame back; the copies of it that have not come out are lost. */
   private abandon(stored: Stored): void {
     const { counters } = this.lane(stored.lane);
-    counters.waitingBytes -= stored.frame.length;
+    counters.waitingBytes -= stored.bytes.length;
     for (; stored.copies > 0; stored.copies--) {
       counters.waitingFrames--;
       countDrop(counters, 'unconnected', stored.frame);
