@@ -1,4 +1,4 @@
-import { linkSettings, type LinkConditions } from '../fabric/index.js';
+import { linkRanges, linkSettings, type LinkConditions } from '../fabric/index.js';
 import { UserError } from '../vm/index.node.js';
 import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
@@ -10,7 +10,7 @@ export interface GuestLink {
   readonly conditions: LinkConditions;
 }
 
-/** A kind of value: how it is written, and what its units are worth. */
+/** A kind of value: how it is written, within which limits, and what its units are worth. */
 interface Quantity {
   readonly takes: string;
   readonly units: Readonly<Record<string, number>>;
@@ -18,11 +18,14 @@ interface Quantity {
 
 /** Bits a second. */
 const rate: Quantity = {
-  takes: 'a rate such as 10mbit (bit, kbit, mbit or gbit a second)',
+  takes: 'a rate such as 10mbit (bit, kbit, mbit or gbit a second), at least 1bit',
   units: { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 },
 };
 /** Milliseconds. */
-const time: Quantity = { takes: 'a time such as 20ms (us, ms or s)', units: { us: 1e-3, ms: 1, s: 1e3 } };
+const time: Quantity = {
+  takes: 'a time such as 20ms (us, ms or s), at most 60s',
+  units: { us: 1e-3, ms: 1, s: 1e3 },
+};
 const chance: Quantity = { takes: 'a chance such as 1%, from 0% to 100%', units: { '%': 0.01 } };
 const number: Quantity = { takes: 'a whole number', units: { '': 1 } };
 
@@ -76,7 +79,12 @@ function linkConditions(text: string): LinkConditions {
     const known = Object.hasOwn(conditions, name) ? conditions[name] : undefined;
     if (!known) throw new UserError(`--link: no condition is called '${name}'; ${hint(name)}`);
     if (known.field in found) throw new UserError(`--link: ${name} is there twice.`);
-    found[known.field] = quantity(name, value, known.quantity);
+    const { least, most } = linkRanges[known.field];
+    const read = quantity(value, known.quantity);
+    if (!(read >= least && read <= most)) {
+      throw new UserError(`--link: ${name} takes ${known.quantity.takes}; '${value}' is not one.`);
+    }
+    found[known.field] = read;
   }
   try {
     linkSettings(found);
@@ -93,11 +101,10 @@ function hint(name: string): string {
   return meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : `there are ${names.join(', ')}.`;
 }
 
-function quantity(name: string, text: string, { takes, units }: Quantity): number {
+/** What is written, in the unit that conditions have; NaN where it is not written like that. */
+function quantity(text: string, { units }: Quantity): number {
   const [, digits, unit] = /^(\d+(?:\.\d+)?)([a-z%]*)$/i.exec(text) ?? [];
-  const worth = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
-  const value = Number(digits) * (worth ?? NaN);
-  const whole = !('' in units) || Number.isInteger(value);
-  if (worth !== undefined && whole) return value;
-  throw new UserError(`--link: ${name} takes ${takes}; '${text}' is not one.`);
+  const worth = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : NaN;
+  const value = Number(digits) * worth;
+  return '' in units && !Number.isInteger(value) ? NaN : value;
 }

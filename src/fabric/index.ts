@@ -12,7 +12,7 @@ export {
 export { MergedCapture, type CaptureInput } from './capture/merge.js';
 export { CaptureOutbox } from './capture/outbox.js';
 export { ConditionedLink, type LinkCounters } from './conditions/conditionedLink.js';
-export { linkSettings, type LinkConditions } from './conditions/options.js';
+export { linkRanges, linkSettings, type LinkConditions } from './conditions/options.js';
 export type { LinkLaneCounters } from './conditions/way.js';
 export * from './gateway/index.js';
 export { PortError } from './portError.js';

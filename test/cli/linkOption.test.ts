@@ -24,6 +24,13 @@ describe('--link', () => {
     expect(guestLink('rate=1gbit, delay=0s')[0].conditions).toEqual({ rate: 1e9, delay: 0 });
   });
 
+  it('takes what is just within the limits', () => {
+    const text = 'rate=1bit,delay=60s,jitter=60s,loss=100%,mtu=68,queue=60s,seed=4294967295';
+    expect(guestLink(text)[0].conditions).toEqual({
+      ...{ rate: 1, delay: 60_000, jitter: 60_000, loss: 1, mtu: 68, queue: 60_000, seed: 0xffffffff },
+    });
+  });
+
   it('is for all guests, and for one where it says so, in whichever order they are given', () => {
     for (const texts of [
       ['delay=1ms', '2:delay=2ms', '12:loss=3%'],
@@ -41,15 +48,21 @@ describe('--link', () => {
     ['delay=20ms,', "--link: a condition is like delay=20ms; '' is not one."],
     ['dely=20ms', "--link: no condition is called 'dely'; did you mean delay?"],
     ['constructor=1', /no condition is called 'constructor'; there are rate, lane-rate/],
-    ['delay=20', "--link: delay takes a time such as 20ms (us, ms or s); '20' is not one."],
+    ['delay=20', "--link: delay takes a time such as 20ms (us, ms or s), at most 60s; '20' is not one."],
     ['delay=-1ms', /delay takes a time/],
+    ['queue=60.1s', "--link: queue takes a time such as 20ms (us, ms or s), at most 60s; '60.1s' is not one."],
     ['rate=fast', /rate takes a rate such as 10mbit/],
     ['rate=10constructor', /rate takes a rate such as 10mbit/],
-    ['rate=0mbit', /rate is 0/],
+    ['rate=0mbit', /rate takes a rate such as 10mbit .*, at least 1bit; '0mbit' is not one\.$/],
+    [
+      'lane-rate=0bit',
+      "--link: lane-rate takes a rate such as 10mbit (bit, kbit, mbit or gbit a second), at least 1bit; '0bit' is not one.",
+    ],
     ['loss=1', /loss takes a chance such as 1%/],
-    ['loss=101%', /loss is 1\.01; it must be from 0 to 1/],
+    ['loss=101%', "--link: loss takes a chance such as 1%, from 0% to 100%; '101%' is not one."],
     ['mtu=1400.5', /mtu takes a whole number/],
-    ['mtu=10', /mtu is 10 bytes; it must be at least 68 bytes/],
+    ['mtu=10', "--link: mtu takes a whole number of bytes, at least 68; '10' is not one."],
+    ['seed=4294967296', /seed takes a whole number from 0 to 4294967295; '4294967296' is not one\.$/],
     ['jitter=2ms', /jitter is 2 ms; it must be at most the delay, which is 0 ms/],
     ['reorder=1%', /reorder needs a delay/],
     ['delay=1ms,delay=2ms', '--link: delay is there twice.'],
