@@ -91,16 +91,19 @@ export class CardService {
     this.queues[index]!.restore(state);
   }
 
+  // A fault that is told while a queue is given up has the transport ask these of one that is gone here already.
+
   pauseQueue(index: number, paused: boolean): void {
-    this.queues[index]!.paused = paused;
+    const queue = this.queues[index];
+    if (queue) queue.paused = paused;
   }
 
   showQueue(index: number): void {
-    this.queues[index]!.show();
+    this.queues[index]?.show();
   }
 
   wantsInterrupt(index: number): boolean {
-    return this.queues[index]!.wantsInterrupt();
+    return this.queues[index]?.wantsInterrupt() ?? false;
   }
 
   activate(features: string, controlIndex: number, settings: CardSettings): void {

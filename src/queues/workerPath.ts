@@ -150,10 +150,12 @@ export class WorkerPath implements DataPath {
   }
 
   forget(): void {
+    // What has happened is told while the queues are there; what happens until a thread forgets is of a driver that is gone.
+    if (this.active) this.askAll('report');
     this.unsubscribe?.();
     this.unsubscribe = undefined;
-    this.askAll('forget');
     this.active = undefined;
+    this.askAll('forget');
     this.failed = false;
     this.told = '';
     this.routes.length = 0;
@@ -236,11 +238,12 @@ export class WorkerPath implements DataPath {
     this.failed = state.failed;
   }
 
-  /** What happened in a thread. */
+  /** What happened in a thread; without a driver it concerns nobody. */
   happened({ faults, interrupts, sent }: CardEvents): void {
-    const sink = this.active?.interrupts;
-    for (const [index, count] of Object.entries(sent)) sink?.sent?.(Number(index), count);
-    for (const index of interrupts) sink?.queue(index);
+    if (!this.active) return;
+    const sink = this.active.interrupts;
+    for (const [index, count] of Object.entries(sent)) sink.sent?.(Number(index), count);
+    for (const index of interrupts) sink.queue(index);
     for (const { fault, needsReset } of faults) {
       if (needsReset) this.fail();
       this.owner.fault(faultOf(fault), needsReset);
