@@ -20,6 +20,8 @@ export class InterruptRouter implements InterruptSink {
   private isrStatus = 0;
   private configVector: number = noVector;
   private readonly queueVectors: Uint16Array;
+  /** The queue whose vector is about to change. */
+  private moving: number | undefined;
 
   /** @param lineChanged told when `asserted` may have changed */
   constructor(msix: Msix, queues: number, lineChanged: () => void) {
@@ -40,11 +42,12 @@ export class InterruptRouter implements InterruptSink {
   }
 
   message(index: number): { address: number; data: number } | undefined {
-    return this.msix.message(this.queueVectors[index]);
+    return index === this.moving ? undefined : this.msix.message(this.queueVectors[index]);
   }
 
   sent(index: number, count: number): void {
-    this.msix.fired[this.queueVectors[index]] += count;
+    const vector = this.queueVectors[index];
+    if (vector !== noVector) this.msix.fired[vector] += count;
   }
 
   /** Its bit is set with MSI-X too (4.1.4.5.1). */
@@ -75,6 +78,10 @@ export class InterruptRouter implements InterruptSink {
   }
 
   setQueueVector(queue: number, vector: number): void {
+    // Whoever sends the queue's messages stops that first, and tells what was sent with the vector as it was.
+    this.moving = queue;
+    this.onMessages.emit();
+    this.moving = undefined;
     this.queueVectors[queue] = this.valid(vector);
     this.onMessages.emit();
   }

@@ -15,7 +15,10 @@ export interface InterruptSink {
   // For threads that send the messages of their queues' interrupts themselves, where there are such things:
   /** The message that a queue's interrupt is now: a write of `data` to `address`. Undefined where it is something else. */
   message?(index: number): { readonly address: number; readonly data: number } | undefined;
-  /** An answer of `message` may have changed. */
+  /**
+   * An answer of `message` may have changed. Before a queue's interrupt becomes another one it is undefined for a moment:
+   * what was sent until then is to be told by `sent` during that call.
+   */
   readonly onMessages?: Signal<void>;
   /** So many messages of a queue were sent. */
   sent?(index: number, count: number): void;
