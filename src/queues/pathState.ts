@@ -1,4 +1,5 @@
 import type { DataPathState } from '../net/dataPath.js';
+import { copyCounters } from '../net/state.js';
 import type { LaneCounters } from '../net/link/counters.js';
 import type { StatisticsState } from '../net/statistics.js';
 import type { CardPlan } from './plan.js';
@@ -9,7 +10,23 @@ export interface Counts extends Pick<StatisticsState, 'receive' | 'transmit'> {
 }
 
 /** What the control thread keeps of a card's data path. */
-type Kept = Omit<DataPathState, 'counters' | 'held' | 'unshown'>;
+type Kept = Omit<DataPathState, 'held' | 'unshown'>;
+
+/** What a pair sent while the card was connected to nothing: its thread counts it as sent. */
+export interface Unconnected {
+  frames: number;
+  bytes: number;
+}
+
+/** A pair's counters from those of its thread, which knows nothing of what was lost. */
+export function withLost(counters: LaneCounters, { frames, bytes }: Unconnected): LaneCounters {
+  const all = copyCounters(counters);
+  if (frames === 0) return all;
+  all.txFrames -= frames;
+  all.txBytes -= bytes;
+  all.dropped.unconnected = (all.dropped.unconnected ?? 0) + frames;
+  return all;
+}
 
 /** The state of a card's data path, from what its threads say of their pairs. */
 export function mergeStates({ servers }: CardPlan, all: readonly DataPathState[], kept: Kept): DataPathState {
@@ -20,7 +37,6 @@ export function mergeStates({ servers }: CardPlan, all: readonly DataPathState[]
   );
   return {
     ...kept,
-    counters: byPair(({ counters }) => counters),
     held: byPair(({ held }) => held),
     unshown: byPair(({ unshown }) => unshown),
     coalescing: { ...kept.coalescing, waiting },

@@ -3,10 +3,11 @@ import { NotificationCoalescing } from '../net/coalescing.js';
 import type { DataPath, DataPathOwner, DataPathState } from '../net/dataPath.js';
 import { ReceiveFilter } from '../net/filter.js';
 import { GuestOffloads } from '../net/guestOffloads.js';
-import { countDrop, newLaneCounters, type LaneCounters } from '../net/link/counters.js';
+import { newLaneCounters, type LaneCounters } from '../net/link/counters.js';
 import type { Frame } from '../net/link/frame.js';
 import { Sent, type Port } from '../net/link/port.js';
 import { Multiqueue } from '../net/multiqueue.js';
+import { copyCounters } from '../net/state.js';
 import { DeviceStatistics } from '../net/statistics.js';
 import type { Clock } from '../virtio/clock.js';
 import type { Activation, ActiveQueue } from '../virtio/device.js';
@@ -14,7 +15,7 @@ import type { Features } from '../virtio/features.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import type { QueueSetup } from '../virtio/queue.js';
 import { asFault } from '../virtio/rules.js';
-import { mergeStates, stateFor, type Counts } from './pathState.js';
+import { mergeStates, stateFor, withLost, type Counts, type Unconnected } from './pathState.js';
 import type { CardPlan } from './plan.js';
 import { faultOf, type CardEvents, type CardSettings } from './protocol.js';
 import { RemoteQueue } from './remoteQueue.js';
@@ -45,6 +46,8 @@ export class WorkerPath implements DataPath {
   private readonly threads: CardThreads;
   private readonly counted: readonly LaneCounters[];
   private readonly kept: DeviceStatistics;
+  /** By pair. */
+  private readonly lost: readonly Unconnected[];
   private readonly receiving: boolean[];
   private active: Activation | undefined;
   private unsubscribe: (() => void) | undefined;
@@ -60,6 +63,7 @@ export class WorkerPath implements DataPath {
     this.threads = threads;
     this.counted = Array.from({ length: queuePairs }, newLaneCounters);
     this.kept = new DeviceStatistics(this.counted);
+    this.lost = this.counted.map(() => ({ frames: 0, bytes: 0 }));
     this.receiving = new Array<boolean>(queuePairs).fill(false);
     this.coalescing = new NotificationCoalescing(clock, 2 * queuePairs);
     this.filter = new ReceiveFilter(owner.config.mac);
@@ -199,7 +203,10 @@ export class WorkerPath implements DataPath {
   /** A frame that the card sends. */
   sendOut(frame: Frame, lane: number): Sent {
     if (this.peer) return this.peer.send(frame, lane);
-    countDrop(this.counted[frame.lane], 'unconnected', frame);
+    const lost = this.lost[frame.lane];
+    lost.frames++;
+    lost.bytes += frame.length;
+    frame.lost = 'unconnected';
     return Sent.dropped;
   }
 
@@ -218,12 +225,14 @@ export class WorkerPath implements DataPath {
   save(): DataPathState {
     const { filter, guestOffloads, coalescing, multiqueue, failed } = this;
     const all = this.askAll('save') as DataPathState[];
+    this.collect();
     return mergeStates(this.plan, all, {
       filter: filter.save(),
       guestOffloads: guestOffloads.save(),
       coalescing: coalescing.save(),
       multiqueue: multiqueue.save(),
-      statistics: this.statistics.save(),
+      counters: this.counted.map(copyCounters),
+      statistics: this.kept.save(),
       failed,
     });
   }
@@ -235,6 +244,8 @@ export class WorkerPath implements DataPath {
     this.coalescing.restore({ ...state.coalescing, waiting: [] });
     this.multiqueue.restore(state.multiqueue);
     this.kept.restore(state.statistics);
+    // The threads go on counting from there.
+    for (const lost of this.lost) lost.frames = lost.bytes = 0;
     this.failed = state.failed;
   }
 
@@ -311,9 +322,11 @@ export class WorkerPath implements DataPath {
       const { counters, receive, transmit } = this.threads.ask(thread, 'counts') as Counts;
       this.plan.servers.forEach((server, pair) => {
         if (server !== thread) return;
-        Object.assign(this.counted[pair], counters[pair]);
+        const lost = this.lost[pair];
+        Object.assign(this.counted[pair], withLost(counters[pair], lost));
         Object.assign(this.kept.receive[pair], receive[pair]);
         Object.assign(this.kept.transmit[pair], transmit[pair]);
+        this.kept.transmit[pair].drops += lost.frames;
       });
     }
   }
