@@ -1,5 +1,6 @@
 import type { Clock } from '../virtio/clock.js';
 import type { NetDevice } from '../net/index.js';
+import type { ThreadFailure } from './mailbox.js';
 import { planCards, QueueThreads, type QueueCardOptions } from './queueThreads.js';
 import { spawnQueueWorkers } from './spawn.node.js';
 
@@ -11,7 +12,9 @@ export interface WorkerCards {
   /** As they were given. To be plugged into machines with the memory that was given with them. */
   readonly devices: readonly NetDevice[];
   readonly threads: QueueThreads;
-  /** Ends the workers; the cards are of no use afterwards. */
+  /** Fulfilled when a worker fails; its pairs stand still then, and whoever uses its cards is told why. */
+  readonly failed: Promise<ThreadFailure>;
+  /** Ends the workers; the cards are of no use afterwards. Rejected, when all have ended, where one had failed. */
   close(): Promise<void>;
 }
 
@@ -28,14 +31,18 @@ export function startQueueWorkers(
   script?: URL,
 ): WorkerCards {
   const plan = planCards(count, cards);
-  const { calls, ended } = spawnQueueWorkers(plan, (thread) => threads.rung(thread), script);
+  const { calls, failed, ended } = spawnQueueWorkers(plan, (thread) => threads.rung(thread), script);
   const threads = new QueueThreads(clock, plan, cards, calls);
   return {
     devices: threads.devices,
     threads,
-    close: () => {
-      threads.end();
-      return ended();
+    failed,
+    close: async () => {
+      try {
+        threads.end();
+      } finally {
+        await ended();
+      }
     },
   };
 }

@@ -5,7 +5,7 @@
  */
 export { Doorbells } from './doorbells.js';
 export { LoopClock } from './loopClock.js';
-export { Caller, type Call } from './mailbox.js';
+export { Caller, ThreadFailure, type Call } from './mailbox.js';
 export type { CardPlan, QueuePlan } from './plan.js';
 export { QueueService } from './queueService.js';
 export { planCards, QueueThreads, type QueueCardOptions } from './queueThreads.js';

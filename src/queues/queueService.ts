@@ -2,7 +2,7 @@ import { SharedNode, type LinkEnd } from '../fabric/index.js';
 import { DriverFault } from '../virtio/rules.js';
 import { CardService } from './cardService.js';
 import { LoopClock } from './loopClock.js';
-import { Answerer } from './mailbox.js';
+import { Answerer, messageOf } from './mailbox.js';
 import { noBell, type PlannedEnd, type QueuePlan } from './plan.js';
 import { faultMessage, type CardEvents, type Reply } from './protocol.js';
 import type { SpreadCard } from './spreadCard.js';
@@ -124,7 +124,7 @@ export class QueueService {
       const events = this.takeEvents();
       return error instanceof DriverFault
         ? { fault: faultMessage(error), events }
-        : { error: error instanceof Error ? error.message : String(error), events };
+        : { error: messageOf(error), events };
     }
   }
 

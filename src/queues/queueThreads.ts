@@ -3,7 +3,7 @@ import { NetDevice, type NetDeviceOptions } from '../net/index.js';
 import { netOptions } from '../net/options.js';
 import type { Clock } from '../virtio/clock.js';
 import { Doorbells } from './doorbells.js';
-import type { Call } from './mailbox.js';
+import { ThreadFailure, type Call } from './mailbox.js';
 import { noBell, planQueues, type CardWish, type QueuePlan } from './plan.js';
 import { faultOf, type CardEvents, type Reply } from './protocol.js';
 import { port } from './spreadCard.js';
@@ -60,8 +60,13 @@ export class QueueThreads {
   /** A thread rang: it has frames for this one, or something to report. */
   rung(thread: number): void {
     if (this.ended) return;
-    this.bells[thread].onmessage?.(undefined as never);
-    this.ask(thread, 'report');
+    try {
+      this.bells[thread].onmessage?.(undefined as never);
+      this.ask(thread, 'report');
+    } catch (error) {
+      // That a thread failed is told to whoever uses the cards, not here, where nobody asked for anything.
+      if (!(error instanceof ThreadFailure)) throw error;
+    }
   }
 
   /** Has all threads do what there is to do, until nothing is left that can be done now. */
@@ -72,14 +77,26 @@ export class QueueThreads {
     }
   }
 
-  /** Ends the threads. The cards are of no use afterwards. */
+  /**
+   * Ends the threads. The cards are of no use afterwards.
+   * @throws ThreadFailure when a thread can't be told, once all others were
+   */
   end(): void {
     if (this.ended) return;
-    for (let thread = 0; thread < this.plan.threads; thread++) this.ask(thread, 'end');
     this.ended = true;
+    let failure: unknown;
+    for (const call of this.calls) {
+      try {
+        call('end', []);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure as Error;
   }
 
   private ask(thread: number, method: string, ...args: unknown[]): unknown {
+    if (this.ended) throw new Error('The threads of the card have ended, and it is of no use any more.');
     const reply = this.calls[thread](method, args) as Reply;
     for (const events of reply.events) this.happened(events);
     if (reply.fault) throw faultOf(reply.fault);

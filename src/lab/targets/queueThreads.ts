@@ -55,8 +55,11 @@ export function queueThreadsMachines(
     clock.advance(milliseconds);
   };
   const end = async (): Promise<void> => {
-    threads.end();
-    await close();
+    try {
+      threads.end();
+    } finally {
+      await close();
+    }
   };
   return threads.devices.map((device, card) =>
     targetOf(device, cards[card].memory, clock, plan, threads, advanceAll, end),
