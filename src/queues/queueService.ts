@@ -106,7 +106,8 @@ export class QueueService {
 
   /** Waits until somebody wakes this thread, or its clock does; at once when there is something to do. */
   sleep(): void {
-    this.node.wait(Math.min(this.clock.left, longestWait), () => this.poll());
+    // What came in at the end of the wait has been handed on.
+    if (this.node.wait(Math.min(this.clock.left, longestWait), () => this.poll())) this.reportIfNeeded();
   }
 
   /** Serves until the control thread ends it. */
