@@ -78,6 +78,8 @@ export interface DataPath extends Pick<Port, 'steer' | 'send' | 'flush' | 'room'
   stall(pair: number): () => void;
   /** Runs what works on the guest's data; what the guest did wrong there makes the card need a reset. */
   guard<T>(work: () => T): T | undefined;
+  /** Has the threads that serve the queues stand still while `work` is done, where there are such threads. */
+  whileStill?<T>(work: () => T): T;
   save(): DataPathState;
   /** Takes up a saved state, after `forget` and before `activate`. */
   restore(state: DataPathState): void;

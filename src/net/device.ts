@@ -267,6 +267,10 @@ export class NetDevice implements VirtioDevice<NetDeviceState>, Port {
     this.path.room();
   }
 
+  whileStill<T>(work: () => T): T {
+    return this.path.whileStill ? this.path.whileStill(work) : work();
+  }
+
   save(): NetDeviceState {
     return {
       version: stateVersion,

@@ -1,3 +1,4 @@
-export { VirtioPciFunction, type FaultEvent, type NegotiationEvent, type VectorUse } from './virtioPci.js';
+export { VirtioPciFunction, type VectorUse } from './virtioPci.js';
+export type { FaultEvent, NegotiationEvent } from './events.js';
 export type { BarSpace, PciFunction, PciHost, RegisterSpace } from './function.js';
 export type { VirtioPciState } from './state.js';

@@ -9,6 +9,7 @@ import { dispatchBar } from './bar.js';
 import { capabilityRegisters, msixEnable, msixFunctionMask } from './capabilities.js';
 import { CommonConfig } from './commonConfig.js';
 import { command, ConfigurationSpace } from './configurationSpace.js';
+import type { FaultEvent, NegotiationEvent } from './events.js';
 import type { BarSpace, PciFunction, PciHost } from './function.js';
 import { identityOf } from './identity.js';
 import { InterruptRouter } from './interrupts.js';
@@ -19,21 +20,6 @@ import { NotificationFormat } from './notification.js';
 import { queueSetup } from './queueRegisters.js';
 import { readState, stateVersion, type VirtioPciState } from './state.js';
 import { windowAccess } from './window.js';
-
-/** A rule the driver broke. */
-export interface FaultEvent {
-  readonly fault: DriverFault;
-  /** The device can't go on until the driver resets it. */
-  readonly needsReset: boolean;
-}
-
-/** What FEATURES_OK came to. */
-export interface NegotiationEvent {
-  readonly offered: readonly string[];
-  readonly accepted: readonly string[];
-  /** Why the device refused, or undefined when it agreed. */
-  readonly refusal: string | undefined;
-}
 
 /** One MSI-X vector as it is in use. */
 export interface VectorUse {
@@ -131,7 +117,12 @@ export class VirtioPciFunction implements PciFunction {
     return uses.map((use, vector) => ({ vector, use: use.join(' '), fired: this.msix.fired[vector] }));
   }
 
+  /** As the function is at one moment, whatever threads the device has. */
   save(): VirtioPciState {
+    return this.device.whileStill?.(() => this.state()) ?? this.state();
+  }
+
+  private state(): VirtioPciState {
     return {
       version: stateVersion,
       deviceId: this.device.deviceId,

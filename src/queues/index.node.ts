@@ -11,6 +11,7 @@ export { spawnQueueWorkers, type QueueWorkers } from './spawn.node.js';
 export interface WorkerCards {
   /** As they were given. To be plugged into machines with the memory that was given with them. */
   readonly devices: readonly NetDevice[];
+  /** To save machines with these cards, do so in its `whileStill`. */
   readonly threads: QueueThreads;
   /** Fulfilled when a worker fails; its pairs stand still then, and whoever uses its cards is told why. */
   readonly failed: Promise<ThreadFailure>;

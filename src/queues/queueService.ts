@@ -1,4 +1,4 @@
-import { SharedNode, type LinkEnd } from '../fabric/index.js';
+import { SharedNode, Sleeper, type LinkEnd } from '../fabric/index.js';
 import { DriverFault } from '../virtio/rules.js';
 import { CardService } from './cardService.js';
 import { LoopClock } from './loopClock.js';
@@ -52,9 +52,12 @@ export class QueueService {
   readonly clock: LoopClock;
   private readonly cards: readonly CardService[];
   private readonly node: SharedNode;
+  private readonly self: Sleeper;
   private readonly answerer: Answerer;
   private readonly ring: () => void;
   private ended = false;
+  /** The control thread has this one stand still: it answers, and serves nothing. */
+  private held = false;
   /** The control thread was told that there are reports. */
   private rung = false;
 
@@ -68,6 +71,7 @@ export class QueueService {
     this.clock = new LoopClock(now);
     this.ring = ring;
     this.node = new SharedNode(asleep[thread]);
+    this.self = new Sleeper(asleep[thread]);
     this.answerer = new Answerer(mailboxes[thread]);
     this.cards = cards.map((card, index) => new CardService(this.clock, card, index, thread));
     for (const { card, threads: both, ends } of links) {
@@ -91,12 +95,8 @@ export class QueueService {
 
   /** Does what there is to do. Answers whether there was something. */
   poll(): boolean {
-    let any = this.answerer.answer((method, args) => this.answer(method, args));
-    if (this.clock.work()) any = true;
-    for (const card of this.cards) if (card.poll()) any = true;
-    if (this.node.poll()) any = true;
-    if (any) this.reportIfNeeded();
-    return any;
+    const asked = this.answerer.answer((method, args) => this.answer(method, args));
+    return this.serve() || asked;
   }
 
   /** Says that this thread works, and need not be woken. */
@@ -106,8 +106,13 @@ export class QueueService {
 
   /** Waits until somebody wakes this thread, or its clock does; at once when there is something to do. */
   sleep(): void {
-    // What came in at the end of the wait has been handed on.
-    if (this.node.wait(Math.min(this.clock.left, longestWait), () => this.poll())) this.reportIfNeeded();
+    if (this.held) {
+      this.self.wait(longestWait, () => this.answerer.waiting);
+      return;
+    }
+    // The wait ends with a look at the links, and so nothing is answered in it: that may be to stand still.
+    const look = (): boolean => this.answerer.waiting || this.serve();
+    if (this.node.wait(Math.min(this.clock.left, longestWait), look)) this.reportIfNeeded();
   }
 
   /** Serves until the control thread ends it. */
@@ -134,6 +139,10 @@ export class QueueService {
       this.ended = true;
       return undefined;
     }
+    if (method === 'hold' || method === 'release') {
+      this.held = method === 'hold';
+      return undefined;
+    }
     if (method === 'work') return this.work();
     if (method === 'report') return undefined;
     if (!methods.has(method)) throw new Error(`there is nothing called ${method}`);
@@ -142,14 +151,25 @@ export class QueueService {
     return service[method as Method](...rest);
   }
 
-  /** All that can be done now, within an answer. */
+  /** Serves what there is to serve, and rings where that is of concern to the control thread. Answers whether there was. */
+  private serve(): boolean {
+    const any = this.round();
+    if (any) this.reportIfNeeded();
+    return any;
+  }
+
+  /** All that can be done now, within an answer, which tells what came of it. */
   private work(): boolean {
     let any = false;
-    for (let more = true; more; any ||= more) {
-      more = this.clock.work();
-      for (const card of this.cards) if (card.poll()) more = true;
-      if (this.node.poll()) more = true;
-    }
+    while (this.round()) any = true;
+    return any;
+  }
+
+  private round(): boolean {
+    if (this.held) return false;
+    let any = this.clock.work();
+    for (const card of this.cards) if (card.poll()) any = true;
+    if (this.node.poll()) any = true;
     return any;
   }
 

@@ -38,6 +38,7 @@ export class QueueThreads {
   private readonly paths: WorkerPath[] = [];
   private readonly bells: readonly Bell[];
   private ended = false;
+  private still = false;
 
   /** @param calls by thread: asks it */
   constructor(clock: Clock, plan: QueuePlan, cards: readonly QueueCardOptions[], calls: readonly Call[]) {
@@ -78,6 +79,22 @@ export class QueueThreads {
   }
 
   /**
+   * Has all threads stand still while `work` is done; they only answer. To save a machine, save its cards and copy its memory
+   * within one such call: all of it is of one moment then, but for what drivers in other threads do to the memory.
+   */
+  whileStill<T>(work: () => T): T {
+    if (this.still) return work();
+    this.still = true;
+    try {
+      this.askAll('hold');
+      return work();
+    } finally {
+      this.still = false;
+      this.askAll('release');
+    }
+  }
+
+  /**
    * Ends the threads. The cards are of no use afterwards.
    * @throws ThreadFailure when a thread can't be told, once all others were
    */
@@ -104,6 +121,10 @@ export class QueueThreads {
     return reply.value;
   }
 
+  private askAll(method: string): void {
+    for (let thread = 0; thread < this.plan.threads; thread++) this.ask(thread, method);
+  }
+
   private happened(events: CardEvents): void {
     this.paths[events.card].happened(events);
   }
@@ -114,6 +135,7 @@ export class QueueThreads {
     return {
       all: Array.from({ length: this.plan.threads }, (_, thread) => thread),
       ask: (thread: number, method: string, ...args: unknown[]) => this.ask(thread, method, card, ...args),
+      whileStill: (work) => this.whileStill(work),
       links,
       ring: (thread: number, queue: number) => doorbells.ring(queue, sleepers[thread]),
     };

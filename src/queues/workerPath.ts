@@ -26,6 +26,8 @@ export interface CardThreads {
   readonly all: readonly number[];
   /** Has a thread do something with the card's pairs. @throws DriverFault */
   ask(thread: number, method: string, ...args: unknown[]): unknown;
+  /** Has all threads stand still while `work` is done. */
+  whileStill<T>(work: () => T): T;
   /** By thread: for frames to and from the card. */
   readonly links: readonly SharedPort[];
   /** Notifies the thread that serves a queue. */
@@ -222,7 +224,15 @@ export class WorkerPath implements DataPath {
     }
   }
 
+  whileStill<T>(work: () => T): T {
+    return this.threads.whileStill(work);
+  }
+
   save(): DataPathState {
+    return this.whileStill(() => this.state());
+  }
+
+  private state(): DataPathState {
     const { filter, guestOffloads, coalescing, multiqueue, failed } = this;
     const all = this.askAll('save') as DataPathState[];
     this.collect();

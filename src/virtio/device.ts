@@ -79,6 +79,11 @@ export interface VirtioDevice<State = unknown> {
   resetQueue(queueIndex: number): void;
   /** Forgets the driver: drops what is held and gives up the queues. */
   reset(): void;
+  /**
+   * Has all that works on the queues by itself stand still while `work` is done, so that what is saved of them meanwhile is
+   * of one moment. Where it is left out, nothing works on them but by the calls of the transport.
+   */
+  whileStill?<T>(work: () => T): T;
   save(): State;
   /**
    * Takes up a saved state in place of its own; called before `activate` when the saved device was active.

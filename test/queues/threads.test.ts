@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { everythingBut, NetDriver, openModern, type Machine } from '../../src/driver/index.js';
+import { everythingBut, NetDriver, openModern } from '../../src/driver/index.js';
 import { queueThreadsHere, type QueueThreadsTarget } from '../../src/lab/targets/queueThreads.js';
 import { planCards } from '../../src/queues/index.js';
+import { exchangeable } from './exchangeable.js';
 
 /** A frame of a flow, which its UDP port names. */
 function frameOf(port: number): Uint8Array {
@@ -23,15 +24,6 @@ async function pairsOf(target: QueueThreadsTarget, driver: NetDriver, ports: rea
     pairs.push(packet.pair);
   }
   return pairs;
-}
-
-/** A machine that can be exchanged for another while a driver drives it. */
-function exchangeable(first: Machine): { machine: Machine; use: (other: Machine) => void } {
-  let now = first;
-  const machine = new Proxy(first, {
-    get: (_, name): unknown => Reflect.get(now, name),
-  });
-  return { machine, use: (other) => (now = other) };
 }
 
 const ports = Array.from({ length: 12 }, (_, i) => 4000 + i);

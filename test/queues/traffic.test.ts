@@ -92,6 +92,24 @@ describe('pairs that are driven and served by threads of their own', () => {
     await both.finish();
   });
 
+  it('stand still while somebody saves a card, and lose nothing', async () => {
+    const both = await start({});
+    const frames = 6000;
+    for (const card of [0, 1]) for (const pair of [0, 1]) both.drive(card, pair, 2 * card + pair, frames);
+    const [machine] = both.machines;
+    const never = new Int32Array(new SharedArrayBuffer(4));
+    for (let round = 0; round < 3; round++) {
+      await both.until(2000 * (round + 1));
+      machine.threads.whileStill(() => {
+        machine.function.save();
+        const before = both.machines.map(passed);
+        Atomics.wait(never, 0, 0, 10);
+        expect(both.machines.map(passed)).toEqual(before);
+      });
+    }
+    await both.finish();
+  });
+
   it('start anew after a reset in the midst of it', async () => {
     const both = await start({});
     both.drive(0, 0, 0, 1e9);
