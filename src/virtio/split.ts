@@ -59,7 +59,8 @@ export class SplitQueue extends Ring implements ActiveQueue {
       this.seenAvailable = this.load16(this.availableIndex);
       if (this.nextAvailable === this.seenAvailable) return undefined;
       const waiting = (this.seenAvailable - this.nextAvailable) & 0xffff;
-      const held = (this.nextAvailable - this.nextUsed) & 0xffff;
+      // A driver in another thread may see used elements before they are shown; they are not its own before that.
+      const held = (this.nextAvailable - this.publishedUsed) & 0xffff;
       if (waiting + held > this.size) {
         this.fail('available-index', `${waiting} buffers wait and ${held} are held in a queue of ${this.size}`);
       }

@@ -189,6 +189,36 @@ describe('a hostile guest', { timeout: 60000 }, () => {
     expect(faults[0]).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: 1 } });
   });
 
+  // As a driver in another thread can, which looks at the elements of the used ring and not at its index.
+  const patience = 100;
+  const split = { queuePairs: 1, queueSize: 16, features: { VIRTIO_F_RING_PACKED: false } };
+
+  it('that sends a packet again for each that it sees used, before it is told, is not served for ever', () => {
+    const { driver, wire, faults, machine } = runningCard(split);
+    machine.watching = false;
+    let frames = 0;
+    wire.answer = () => {
+      if (frames++ < patience) driver.pci.queues[1].offer(0);
+      return Sent.taken;
+    };
+    driver.send(0, plainFrame(60));
+    expect(wire.sent).toHaveLength(16);
+    expect(faults[0]).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: 1 } });
+  });
+
+  it('that gives a command again for each that it sees used, before it is told, is not served for ever', () => {
+    const { driver, card, faults, machine, pci } = runningCard(split);
+    machine.watching = false;
+    const { controlQueue } = driver;
+    pci.onFault.on(() => {
+      if (faults.length < patience) driver.pci.queues[controlQueue].offer(0);
+    });
+    driver.queueBytes(controlQueue, Uint8Array.of(255, 255), [], [1]);
+    driver.pci.kick(controlQueue);
+    expect(card.statistics.control.commands).toBe(16);
+    expect(faults.at(-1)).toMatchObject({ needsReset: true, fault: { rule: 'available-index', queue: controlQueue } });
+  });
+
   it('with receive buffers in its own rings hurts only itself', () => {
     const card = runningCard({ queuePairs: 1, queueSize: 16 });
     const { driver, wire, machine } = card;
