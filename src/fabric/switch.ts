@@ -3,6 +3,7 @@ import { Sent, type Port } from '../net/link/port.js';
 import type { Clock } from '../virtio/clock.js';
 import type { FabricPortCounters } from './counters.js';
 import { Lane, type LaneLimits } from './lane.js';
+import { switchLimits } from './limits.js';
 import { MacTable } from './macTable.js';
 import { SwitchPort, type SwitchPortOptions } from './switchPort.js';
 
@@ -10,13 +11,13 @@ export interface SwitchOptions extends Partial<LaneLimits> {
   clock: Clock;
   /** How long a station is remembered that is not heard of, in milliseconds; default 300,000 (802.1D-2004, table 7-5). */
   ageing?: number;
-  /** How many stations are remembered; default 4096. */
+  /** How many stations are remembered, 1 to 1,048,576; default 4096. */
   stations?: number;
-  /** Frames that may wait for one lane of one receiver, at least 1; default 256. */
+  /** Frames that may wait for one lane of one receiver, 1 to 1,048,576; default 256. */
   backlogFrames?: number;
-  /** Their bytes, at least 131,072, which holds any frame; default 1,048,576. */
+  /** Their bytes, from 131,072, which holds any frame, to 1 GiB; default 1,048,576. */
   backlogBytes?: number;
-  /** How long a frame may wait for a receiver that takes nothing, in milliseconds; default 5000. */
+  /** How long a frame may wait for a receiver that takes nothing, 0 to 3,600,000 milliseconds; default 5000. */
   deadline?: number;
 }
 
@@ -42,16 +43,12 @@ export class Switch {
   private flushing = false;
   private cancelWatch: (() => void) | undefined;
 
-  /** @throws RangeError where a limit of the backlog is below its least value. */
+  /** @throws RangeError for an option out of its range */
   constructor(options: SwitchOptions) {
-    const { clock, ageing = 300_000, stations = 4096 } = options;
-    const { backlogFrames = 256, backlogBytes = 1 << 20, deadline = 5000 } = options;
-    if (!(backlogFrames >= 1)) throw new RangeError(`backlogFrames is ${backlogFrames}; it must be at least 1.`);
-    if (!(backlogBytes >= leastBacklogBytes)) {
-      throw new RangeError(`backlogBytes is ${backlogBytes}; it must be at least ${leastBacklogBytes}.`);
-    }
+    const { clock, ageing = 300_000 } = options;
+    const { stations, ...limits } = switchLimits(options);
     this.clock = clock;
-    this.limits = { backlogFrames, backlogBytes, deadline };
+    this.limits = limits;
     this.table = new MacTable(stations, ageing);
   }
 
@@ -177,6 +174,3 @@ export class Switch {
 /** Offsets of the addresses in a frame. */
 const destinationAddress = 0;
 const sourceAddress = 6;
-
-/** More than any frame: 64 KiB of a large segment and its headers. So a frame always fits into an empty backlog. */
-const leastBacklogBytes = 1 << 17;

@@ -1,4 +1,5 @@
 import type { Switch } from '../fabric/index.js';
+import { switchLimits } from '../fabric/limits.js';
 import type { MachineFiles } from './emulator.js';
 import { UserError } from './errors.js';
 import {
@@ -36,7 +37,7 @@ export interface StartProgress {
 
 /** What guests in workers are started with besides. */
 export interface CommonWorkersOptions extends Pick<WorkerGuestOptions, 'deadline'> {
-  /** Rings in each direction between two guests; 4 when left out. More than a card has queue pairs are of no use. */
+  /** Rings in each direction between two guests, 1 to 256; 4 when left out. More than a card has queue pairs are of no use. */
   readonly lanes?: number | undefined;
   /** A switch of this thread that is joined with those of the guests: for ports that live here. */
   readonly fabric?: Switch | undefined;
@@ -68,13 +69,20 @@ export function startHere(options: CommonStartOptions, source: () => Promise<Sta
   return startAll(options, source, (guestOptions) => Guest.create(guestOptions));
 }
 
-/** Starts guests in workers, and joins the switches of all, see `startWorkerGuests`. */
+/**
+ * Starts guests in workers, and joins the switches of all, see `startWorkerGuests`.
+ * @throws UserError, RangeError for an option out of its range, before anything is started
+ */
 export async function startInWorkers<H extends WorkerHost = WorkerHost>(
   options: CommonStartOptions & CommonWorkersOptions,
   source: () => Promise<StartSource>,
   spawn: (index: number, count: number) => GuestWorker,
 ): Promise<WorkerGuest<H>[]> {
   const { count = 2, first = 1, lanes = 4, deadline, fabric } = options;
+  if (!Number.isInteger(lanes) || lanes < 1 || lanes > 256) {
+    throw new UserError(`The number of lanes is 1 to 256; ${lanes} is not.`);
+  }
+  switchLimits({ deadline });
   const guests = await startAll(options, source, (guestOptions, index) =>
     WorkerGuest.create<H>(spawn(index, count), { ...guestOptions, deadline }),
   );

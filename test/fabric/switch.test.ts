@@ -241,11 +241,18 @@ describe('switch', () => {
     expect(near.received.length).toBe(1);
   });
 
-  it('refuses a backlog that could not hold a frame', () => {
-    const clock = new ManualClock();
-    expect(() => new Switch({ clock, backlogFrames: 0 })).toThrow('backlogFrames is 0; it must be at least 1.');
-    expect(() => new Switch({ clock, backlogBytes: 1500 })).toThrow(
-      'backlogBytes is 1500; it must be at least 131072.',
-    );
+  const [million, gibi] = [1 << 20, 1 << 30];
+  it.each<[keyof SwitchOptions, number[], string]>([
+    ['backlogFrames', [0, 1.5, Infinity, NaN], `1 to ${million}`],
+    // A frame could not wait at all in less than the least.
+    ['backlogBytes', [1500, Infinity], `131072 to ${gibi}`],
+    ['deadline', [-1, Infinity, NaN], '0 to 3600000'],
+    ['stations', [0, Infinity], `1 to ${million}`],
+  ])('refuses %s out of their range at the start', (name, values, range) => {
+    for (const value of values) {
+      expect(() => new Switch({ clock: new ManualClock(), [name]: value })).toThrow(
+        new RangeError(`${name} is ${value}; it must be a whole number from ${range}.`),
+      );
+    }
   });
 });

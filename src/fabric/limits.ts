@@ -1,0 +1,32 @@
+import type { LaneLimits } from './lane.js';
+
+/** What a switch keeps in all, and lets wait. */
+export interface SwitchLimits extends LaneLimits {
+  stations: number;
+}
+
+/** Any frame has 64 KiB of a large segment and its headers at most: so it always fits into an empty backlog. */
+const limits = {
+  stations: { least: 1, most: 1 << 20, default: 4096 },
+  backlogFrames: { least: 1, most: 1 << 20, default: 256 },
+  backlogBytes: { least: 1 << 17, most: 1 << 30, default: 1 << 20 },
+  deadline: { least: 0, most: 3_600_000, default: 5000 },
+} as const;
+
+/** The limits with those that were left out. @throws RangeError for one that is no whole number, or out of its range */
+export function switchLimits(options: { readonly [Name in keyof SwitchLimits]?: number | undefined }): SwitchLimits {
+  const number = (name: keyof SwitchLimits): number => {
+    const { least, most, default: ordinary } = limits[name];
+    const value = options[name] ?? ordinary;
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new RangeError(`${name} is ${value}; it must be a whole number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+  return {
+    stations: number('stations'),
+    backlogFrames: number('backlogFrames'),
+    backlogBytes: number('backlogBytes'),
+    deadline: number('deadline'),
+  };
+}
