@@ -73,7 +73,12 @@ export class SharedPort implements Port {
       countDrop(this.counters, 'unconnected');
       return Sent.dropped;
     }
-    if (this.full[lane] || !this.memory.writers[lane].push(frame)) {
+    const writer = this.memory.writers[lane];
+    if (frame.length > writer.longest) {
+      countDrop(this.counters, 'tooLong', frame);
+      return Sent.dropped;
+    }
+    if (this.full[lane] || !writer.push(frame)) {
       this.full[lane] = true;
       this.counters.toldFull++;
       // What is in the ring is to be taken out, or there would never be room.

@@ -31,7 +31,7 @@ const headerBytes = 48;
 
 const flag = { needsChecksum: 1, gsoEcn: 2, tunnelChecksum: 4, tunnel4: 8, tunnel6: 16 } as const;
 
-/** The least size of a ring, in bytes: it holds one frame of any length, and one more. */
+/** The least size of a ring, in bytes: it holds three segments of 64 KiB, the longest frames that cards receive. */
 export const leastRingBytes = 1 << 18;
 
 /** How much shared memory a ring of `bytes` takes. @throws RangeError unless that is a power of two, 256 KiB to 1 GiB */
@@ -69,13 +69,20 @@ function recordBytes(length: number): number {
 
 /** The side that puts frames in. */
 export class RingWriter extends RingMemory {
+  /** The longest frame that it can hold when it is empty, in bytes. */
+  readonly longest: number;
   private written = 0;
   /** As far as the reader was seen to be; it may be further. */
   private read = 0;
 
+  constructor(memory: SharedArrayBuffer, offset: number, size: number) {
+    super(memory, offset, size);
+    this.longest = size - headerBytes;
+  }
+
   /**
-   * Copies a frame into the ring. False, and nothing happens, where there is no room; the reader then wakes this side when
-   * there is.
+   * Copies a frame, no longer than the longest, into the ring. False, and nothing happens, where there is no room; the
+   * reader then wakes this side when there is.
    */
   push(frame: Frame): boolean {
     const needed = recordBytes(frame.length);

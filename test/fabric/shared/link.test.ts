@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { connect, newSleepWord, Sent, SharedNode, sharedLink, Switch } from '../../../src/fabric/index.js';
 import type { Bell, LinkOptions, SharedPort } from '../../../src/fabric/index.js';
-import type { Frame } from '../../../src/net/link/frame.js';
+import { Frame } from '../../../src/net/link/frame.js';
 import { allOffloads } from '../../../src/net/link/offloads.js';
 import type { Port } from '../../../src/net/link/port.js';
 import { ManualClock } from '../../../src/virtio/clock.js';
@@ -184,6 +184,36 @@ describe('a link between two threads', () => {
     a.port.flush();
     b.bell.answer();
     expect(right.received.map(({ lane, bytes }) => [lane, bytes.length])).toEqual([[1, 100]]);
+  });
+
+  it('drops a frame that is longer than a ring, and goes on with others', () => {
+    const [a, b] = twoSides();
+    const right = new TestCard(2, 2);
+    connect(new TestCard(1, 2), a.port);
+    connect(right, b.port);
+    const longest = small.ringBytes - 48;
+    const send = (frame: Frame): Sent => {
+      const sent = a.port.send(frame, 0);
+      a.port.flush();
+      b.bell.answer();
+      return sent;
+    };
+    const lengths = [longest - 1, longest, longest + 1, small.ringBytes, 60];
+    const { taken, dropped } = Sent;
+    expect(lengths.map((length) => send(frameOf(bytesOf(2, 1, 0, 0, length))))).toEqual([
+      ...[taken, taken],
+      ...[dropped, dropped],
+      taken,
+    ]);
+    // As long as a chain of descriptors may be.
+    const part = new Uint8Array(1 << 20);
+    const huge = new Frame().start(0);
+    while (huge.length < 2 ** 32) huge.add(part, 0, part.length);
+    expect(send(huge)).toBe(dropped);
+    expect(huge.lost).toBe('tooLong');
+    expect(send(frameOf(bytesOf(2, 1)))).toBe(taken);
+    expect(right.received.map(({ bytes }) => bytes.length)).toEqual([longest - 1, longest, 60, 60]);
+    expect(a.port.counters).toMatchObject({ outFrames: 4, toldFull: 0, dropped: { tooLong: 3 } });
   });
 
   it('ends at both ends when one of them closes', () => {
