@@ -25,15 +25,13 @@ export class SharedNode {
 
   /** A port for an end of a link, which was made with this thread's sleep word. */
   addPort(name: string, end: LinkEnd): SharedPort {
-    const port = new SharedPort(name, end);
+    const port = new SharedPort(name, end, () => this.left(port));
     this.ports = [...this.ports, port];
-    end.bell.onmessage = () => this.woken();
+    end.bell.onmessage = () => {
+      port.rung();
+      this.woken();
+    };
     return port;
-  }
-
-  removePort(port: SharedPort): void {
-    this.ports = this.ports.filter((other) => other !== port);
-    port.close();
   }
 
   /** Hands on whatever came in. Answers whether there was something. */
@@ -44,7 +42,6 @@ export class SharedNode {
       port.poll();
       any = true;
     }
-    if (any && this.ports.some(({ isClosed }) => isClosed)) this.ports = this.ports.filter(({ isClosed }) => !isClosed);
     return any;
   }
 
@@ -95,7 +92,16 @@ export class SharedNode {
   }
 
   close(): void {
-    for (const port of this.ports) this.removePort(port);
+    for (const port of this.ports) port.close();
+  }
+
+  /**
+   * A port was closed. Who woke this thread by its link may have done so in vain, as its bell is not heard any more, or as
+   * the other thread broke before it rang: this one looks once more, as soon as it is done with what it does now.
+   */
+  private left(port: SharedPort): void {
+    this.ports = this.ports.filter((other) => other !== port);
+    void Promise.resolve().then(() => this.woken());
   }
 
   /** Whoever woke this thread has said for it that it is awake: that ends with the work, unless it has other work. */

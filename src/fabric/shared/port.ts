@@ -37,6 +37,7 @@ export class SharedPort implements Port {
   private readonly end: LinkEnd;
   private readonly memory: LinkMemory;
   private readonly other: Sleeper;
+  private readonly left: () => void;
   /** Lanes that answered `full`. */
   private readonly full: boolean[];
   /** Lanes whose oldest frame was answered `full` by the peer. */
@@ -45,19 +46,17 @@ export class SharedPort implements Port {
   private polling = false;
   private closed = false;
 
-  constructor(name: string, end: LinkEnd) {
+  /** @param left told when the port is closed */
+  constructor(name: string, end: LinkEnd, left: () => void) {
     this.name = name;
     this.lanes = end.lanes;
     this.end = end;
+    this.left = left;
     this.memory = new LinkMemory(end);
     this.other = new Sleeper(end.otherAsleep);
     this.full = new Array<boolean>(end.lanes).fill(false);
     this.held = new Array<boolean>(end.lanes).fill(false);
     this.counters = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0, dropped: {} };
-  }
-
-  get isClosed(): boolean {
-    return this.closed;
   }
 
   get listening(): boolean {
@@ -113,8 +112,9 @@ export class SharedPort implements Port {
 
   /** Whether `poll` would have something to do. */
   get ready(): boolean {
-    if (this.closed || !this.peer) return false;
+    if (this.closed) return false;
     if (this.memory.otherClosed) return true;
+    if (!this.peer) return false;
     const { readers, writers } = this.memory;
     for (let lane = 0; lane < this.lanes; lane++) {
       if (!this.held[lane] && readers[lane].ready) return true;
@@ -140,12 +140,35 @@ export class SharedPort implements Port {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.memory.close();
-    this.wake();
     this.full.fill(false);
     this.peer?.room();
     this.attach(undefined);
-    this.end.bell.close();
+    this.leave();
+  }
+
+  /** For its thread: the other end rang. */
+  rung(): void {
+    if (this.closed) this.finish();
+  }
+
+  /**
+   * From here on this end never again says for the other thread that it is awake: with the bell of an end that is seen to be
+   * closed no wake-up gets lost. So the bell tells of the end itself whatever that thread says of its sleep.
+   */
+  private leave(): void {
+    this.memory.close();
+    this.other.rouse();
+    this.end.bell.postMessage(0);
+    this.finish();
+    this.left();
+  }
+
+  /** Once both ends are closed there is nothing more to hear. */
+  private finish(): void {
+    if (!this.memory.otherClosed) return;
+    const { bell } = this.end;
+    bell.onmessage = null;
+    bell.close();
   }
 
   private receive(): void {
@@ -183,6 +206,7 @@ export class SharedPort implements Port {
 
   /** Only who says that he sleeps is woken, and by one sender once. */
   private wake(): void {
+    if (this.closed) return;
     const found = this.other.wake();
     if (found === sleepState.awake) return;
     this.counters.wakeUps++;

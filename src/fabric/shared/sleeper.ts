@@ -47,4 +47,10 @@ export class Sleeper {
     if (state === waiting) Atomics.notify(this.words, 0);
     return state;
   }
+
+  /** For another thread, which rings its bell in any case: ends its wait, and leaves it to it to say that it sleeps. */
+  rouse(): void {
+    const { awake, waiting } = sleepState;
+    if (Atomics.compareExchange(this.words, 0, waiting, awake) === waiting) Atomics.notify(this.words, 0);
+  }
 }

@@ -45,7 +45,7 @@ export class MeshNode {
   }
 
   removeLink(name: string): void {
-    for (const port of this.shared.ports.filter((one) => one.name === name)) this.shared.removePort(port);
+    for (const port of this.shared.ports) if (port.name === name) port.close();
   }
 
   /** What passed the links. */

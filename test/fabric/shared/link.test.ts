@@ -2,41 +2,19 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { connect, newSleepWord, Sent, SharedNode, sharedLink, Switch } from '../../../src/fabric/index.js';
-import type { Bell, LinkOptions, SharedPort } from '../../../src/fabric/index.js';
+import type { LinkOptions, SharedPort } from '../../../src/fabric/index.js';
 import { Frame } from '../../../src/net/link/frame.js';
 import { allOffloads } from '../../../src/net/link/offloads.js';
 import type { Port } from '../../../src/net/link/port.js';
 import { ManualClock } from '../../../src/virtio/clock.js';
 import { workerScript } from '../../support/workerScript.js';
 import { bytesOf, frameOf, TestCard } from '../card.js';
+import { TestBell } from './testBell.js';
 
 /** Longer than any test may stand still. */
 const hangMs = 60_000;
 
 const small = { lanes: 2, ringBytes: 1 << 18 };
-
-/** A bell in this thread that rings when it is told to. */
-class TestBell implements Bell {
-  onmessage: ((event: never) => void) | null = null;
-  rung = 0;
-  closed = false;
-  other!: TestBell;
-
-  postMessage(): void {
-    this.other.rung++;
-  }
-
-  answer(): void {
-    while (this.rung > 0) {
-      this.rung--;
-      this.onmessage?.(undefined as never);
-    }
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-}
 
 interface Side {
   node: SharedNode;
@@ -45,9 +23,7 @@ interface Side {
 }
 
 function twoSides(options: LinkOptions = small): [Side, Side] {
-  const bells = [new TestBell(), new TestBell()] as const;
-  bells[0].other = bells[1];
-  bells[1].other = bells[0];
+  const bells = TestBell.pair();
   const words = [newSleepWord(), newSleepWord()] as const;
   const ends = sharedLink(options, words, bells);
   return [0, 1].map((i) => {
@@ -231,6 +207,7 @@ describe('a link between two threads', () => {
     expect(a.node.ports).toEqual([]);
     expect(a.port.send(frameOf(bytesOf(2, 1)), 0)).toBe(Sent.dropped);
     expect(a.port.counters.dropped).toEqual({ unconnected: 1 });
+    b.bell.answer();
     expect([a.bell.closed, b.bell.closed]).toEqual([true, true]);
   });
 
