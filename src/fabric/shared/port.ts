@@ -2,6 +2,7 @@ import { countDrop, type DropReason } from '../../net/link/counters.js';
 import type { Frame } from '../../net/link/frame.js';
 import { allOffloads } from '../../net/link/offloads.js';
 import { Sent, type Port } from '../../net/link/port.js';
+import { newFabricLaneCounters, type FabricPortCounters } from '../counters.js';
 import { LinkMemory, type LinkEnd } from './link.js';
 import { Sleeper, sleepState } from './sleeper.js';
 
@@ -32,6 +33,8 @@ export class SharedPort implements Port {
   /** Whoever is connected at the other end does what is left to do. */
   readonly offloads = allOffloads;
   readonly counters: SharedPortCounters;
+  /** The frames lost, by lane, as all ports of the fabric tell of them; nothing else is counted there. */
+  readonly lost: FabricPortCounters;
 
   private peer: Port | undefined;
   private readonly end: LinkEnd;
@@ -57,6 +60,7 @@ export class SharedPort implements Port {
     this.full = new Array<boolean>(end.lanes).fill(false);
     this.held = new Array<boolean>(end.lanes).fill(false);
     this.counters = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0, dropped: {} };
+    this.lost = { name, lanes: Array.from({ length: end.lanes }, newFabricLaneCounters) };
   }
 
   get listening(): boolean {
@@ -68,15 +72,9 @@ export class SharedPort implements Port {
   }
 
   send(frame: Frame, lane: number): Sent {
-    if (!this.listening) {
-      countDrop(this.counters, 'unconnected');
-      return Sent.dropped;
-    }
+    if (!this.listening) return this.drop(lane, 'unconnected', frame);
     const writer = this.memory.writers[lane];
-    if (frame.length > writer.longest) {
-      countDrop(this.counters, 'tooLong', frame);
-      return Sent.dropped;
-    }
+    if (frame.length > writer.longest) return this.drop(lane, 'tooLong', frame);
     if (this.full[lane] || !writer.push(frame)) {
       this.full[lane] = true;
       this.counters.toldFull++;
@@ -126,24 +124,31 @@ export class SharedPort implements Port {
   /** Hands on what came in, and tells the peer of room that there is again. */
   poll(): void {
     if (this.polling || this.closed) return;
+    // Before the rings: what the other end put in and then closed is still handed on.
+    const ended = this.memory.otherClosed;
     this.polling = true;
     try {
       this.receive();
       this.tellRoom();
     } finally {
       this.polling = false;
+      if (this.closed) this.leave();
     }
-    if (this.memory.otherClosed) this.close();
+    if (ended) this.close();
   }
 
-  /** Parts the port from its peer, and tells the other end, which does the same. What is still in the rings is lost. */
+  /**
+   * Parts the port from its peer, and tells the other end, which hands on what is there for it, and does the same. What
+   * came from there and was not handed on is lost, and counted as `unconnected`.
+   */
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.full.fill(false);
     this.peer?.room();
     this.attach(undefined);
-    this.leave();
+    // Else the frame that is just handed on is still in its ring.
+    if (!this.polling) this.leave();
   }
 
   /** For its thread: the other end rang. */
@@ -156,6 +161,7 @@ export class SharedPort implements Port {
    * closed no wake-up gets lost. So the bell tells of the end itself whatever that thread says of its sleep.
    */
   private leave(): void {
+    for (const [lane, reader] of this.memory.readers.entries()) this.lose(lane, reader.clear());
     this.memory.close();
     this.other.rouse();
     this.end.bell.postMessage(0);
@@ -163,12 +169,23 @@ export class SharedPort implements Port {
     this.left();
   }
 
-  /** Once both ends are closed there is nothing more to hear. */
+  /** Once both ends are closed: what the other one did not take any more is lost, and there is nothing more to hear. */
   private finish(): void {
     if (!this.memory.otherClosed) return;
     const { bell } = this.end;
     bell.onmessage = null;
     bell.close();
+    for (const [lane, writer] of this.memory.writers.entries()) this.lose(lane, writer.unread);
+  }
+
+  private lose(lane: number, frames: number): void {
+    for (let i = 0; i < frames; i++) this.drop(lane, 'unconnected');
+  }
+
+  private drop(lane: number, reason: DropReason, frame?: Frame): Sent {
+    countDrop(this.counters, reason, frame);
+    countDrop(this.lost.lanes[lane], reason);
+    return Sent.dropped;
   }
 
   private receive(): void {

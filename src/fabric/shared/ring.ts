@@ -104,6 +104,16 @@ export class RingWriter extends RingMemory {
     return Atomics.load(this.state, control.writerWaits) !== 0;
   }
 
+  /** How many frames the reader has not taken. */
+  get unread(): number {
+    const { words, wordMask, written } = this;
+    let count = 0;
+    for (let at = Atomics.load(this.state, control.read); at !== written; count++) {
+      at = (at + recordBytes(words[((at >>> 2) + word.length) & wordMask])) | 0;
+    }
+    return count;
+  }
+
   private hasRoom(needed: number): boolean {
     if (this.size - ((this.written - this.read) | 0) >= needed) return true;
     this.read = Atomics.load(this.state, control.read);
@@ -174,6 +184,17 @@ export class RingReader extends RingMemory {
     const filled = (Atomics.load(this.state, control.written) - this.read) | 0;
     if (filled > this.size / 2) return false;
     return Atomics.exchange(this.state, control.writerWaits, 0) !== 0;
+  }
+
+  /** Takes all that is there now, for nobody. Answers how many frames that were. */
+  clear(): number {
+    const end = Atomics.load(this.state, control.written);
+    let count = 0;
+    for (; this.read !== end; count++) {
+      this.head();
+      this.shift();
+    }
+    return count;
   }
 }
 

@@ -32,6 +32,8 @@ export class MeshNode {
   readonly shared: SharedNode;
   private readonly fabric: Switch;
   private readonly uplinks: SwitchPort[] = [];
+  /** What the links' own ends lost. */
+  private readonly lost: FabricPortCounters[] = [];
 
   constructor(asleep: SleepWord, fabric: Switch) {
     this.shared = new SharedNode(asleep);
@@ -40,22 +42,27 @@ export class MeshNode {
 
   addLink(name: string, end: LinkEnd): void {
     const uplink = this.fabric.addPort(name, { group });
+    const port = this.shared.addPort(name, end);
     this.uplinks.push(uplink);
-    connect(this.shared.addPort(name, end), uplink);
+    this.lost.push(port.lost);
+    connect(port, uplink);
   }
 
   removeLink(name: string): void {
     for (const port of this.shared.ports) if (port.name === name) port.close();
   }
 
-  /** What passed the links. */
+  /** What passed the links that there are. */
   links(): ({ name: string } & SharedPortCounters)[] {
     return this.shared.ports.map(({ name, counters }) => ({ name, ...counters }));
   }
 
-  /** The ports of the switch that the links are connected to, those too that have ended: what was lost on its way out. */
+  /**
+   * The ports of the switch that the links are connected to, and those that are connected to them, of which there is only
+   * what they lost; those too that have ended: what was lost between here and the other threads.
+   */
   uplinkCounters(): FabricPortCounters[] {
-    return this.uplinks.map((port) => port.counters());
+    return [...this.uplinks.map((port) => port.counters()), ...this.lost];
   }
 }
 

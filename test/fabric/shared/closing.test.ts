@@ -139,6 +139,11 @@ async function everySchedule(play: () => Play): Promise<void> {
   }
 }
 
+const lossesOf = (port: SharedPort): number => port.counters.dropped.unconnected ?? 0;
+
+/** Frames that an end of a link handed on, or lost. */
+const seenBy = (port: SharedPort): number => port.counters.inFrames + lossesOf(port);
+
 afterEach(() => {
   vi.restoreAllMocks();
 });
@@ -259,5 +264,87 @@ describe('a link that ends', () => {
     two.to(one).close();
     await settle(one, two);
     expect([one.open, two.open]).toEqual([1, 1]);
+  });
+
+  it('hands on what was sent before, whenever that was', async () => {
+    await everySchedule(() => {
+      const [thread, leaving] = threeThreads();
+      leaving.send(thread);
+      return {
+        first: () => thread.node.sleep(),
+        second: () => {
+          leaving.send(thread);
+          leaving.node.close();
+        },
+        check: async () => {
+          await settle(thread, leaving);
+          expect(thread.card(leaving).received).toHaveLength(2);
+          expect(thread.to(leaving).counters).toMatchObject({ inFrames: 2, dropped: {} });
+        },
+      };
+    });
+  });
+
+  it('counts what its receiver had no room for, by lane', async () => {
+    const [thread, leaving] = threeThreads();
+    thread.card(leaving).buffers.fill(0);
+    for (const lane of [0, 1, 0]) leaving.send(thread, lane);
+    leaving.to(thread).flush();
+    await settle(thread);
+    leaving.node.close();
+    await settle(thread, leaving);
+    const { counters, lost } = thread.to(leaving);
+    expect(counters).toMatchObject({ inFrames: 0, dropped: { unconnected: 3 } });
+    expect(lost.lanes.map(({ dropped }) => dropped)).toEqual([{ unconnected: 2 }, { unconnected: 1 }]);
+    expect(leaving.to(thread).counters.dropped).toEqual({});
+  });
+
+  it('counts each frame once that it does not hand on, whenever that was sent', async () => {
+    await everySchedule(() => {
+      const [thread, sender] = threeThreads();
+      sender.send(thread);
+      return {
+        first: () => thread.to(sender).close(),
+        second: () => {
+          sender.send(thread);
+          sender.to(thread).flush();
+        },
+        check: async () => {
+          await settle(thread, sender);
+          expect(seenBy(thread.to(sender)) + lossesOf(sender.to(thread))).toBe(2);
+        },
+      };
+    });
+  });
+
+  it('counts each frame once where both ends close at once', async () => {
+    await everySchedule(() => {
+      const [one, two] = threeThreads();
+      one.send(two);
+      two.send(one);
+      return {
+        first: () => one.to(two).close(),
+        second: () => {
+          two.send(one);
+          two.to(one).close();
+        },
+        check: async () => {
+          await settle(one, two);
+          expect(seenBy(one.to(two)) + seenBy(two.to(one))).toBe(3);
+        },
+      };
+    });
+  });
+
+  it('counts a frame once during which it is closed', async () => {
+    const [thread, sender] = threeThreads();
+    const port = thread.to(sender);
+    thread.card(sender).onFrame = () => port.close();
+    for (let i = 0; i < 3; i++) sender.send(thread);
+    sender.to(thread).flush();
+    await settle(thread, sender);
+    expect(port.counters).toMatchObject({ inFrames: 1, dropped: { unconnected: 2 } });
+    expect(sender.to(thread).counters.dropped).toEqual({});
+    expect([thread.open, sender.open]).toEqual([1, 1]);
   });
 });

@@ -107,6 +107,19 @@ describe('a ring', () => {
     );
   });
 
+  it('knows how many frames were not taken, and gives them up all at once', () => {
+    const { writer, reader } = newRing();
+    for (let i = 0; i < 3; i++) writer.push(frameOf(bytesOf(largest, i)));
+    take(reader);
+    for (let i = 0; i < 5; i++) writer.push(frameOf(bytesOf(i, i)));
+    expect(writer.unread).toBe(7);
+    expect(reader.clear()).toBe(7);
+    expect([writer.unread, reader.clear(), reader.ready]).toEqual([0, 0, false]);
+    writer.push(frameOf(bytesOf(100, 1)));
+    expect(writer.unread).toBe(1);
+    expect(reader.head()?.toBytes()).toEqual(bytesOf(100, 1));
+  });
+
   it('goes on when its positions go beyond 32 bits', () => {
     const { writer, reader } = newRing();
     // As after nearly 4 GiB.
