@@ -31,13 +31,14 @@ export class GuestOffloads {
     return true;
   }
 
-  save(): string {
-    return (this.chosen ?? this.negotiated).toString(16);
+  /** What the driver turned on last, in hexadecimal; undefined where it never did. */
+  save(): string | undefined {
+    return this.chosen?.toString(16);
   }
 
-  /** To be activated with the features of the card that was saved. */
-  restore(saved: string): void {
-    this.chosen = BigInt(`0x${saved}`);
+  /** To be activated with the features of the card that was saved, or with those that its driver will choose. */
+  restore(saved: string | undefined): void {
+    this.chosen = saved === undefined ? undefined : BigInt(`0x${saved}`);
   }
 
   private use(chosen: Features | undefined): void {

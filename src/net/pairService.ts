@@ -186,7 +186,10 @@ export class PairService implements DataPath {
       ? 'fault'
       : unreceivable(frame, active !== undefined, owner.config.linkUp, this.guestOffloads.receivable, this.mtu);
     if (lost) return this.drop(pair, frame, lost);
-    if (this.suspended) return Sent.full;
+    if (this.suspended) {
+      receiver?.starve();
+      return Sent.full;
+    }
     if (!receiver)
       return mayComeBack(active!.features, this.multiqueue.enabled) ? Sent.full : this.drop(pair, frame, 'notReady');
     // As `guard` does, without a closure for each frame.

@@ -88,6 +88,11 @@ export class ReceiveLane {
     this.pages.tell();
   }
 
+  /** Somebody is told, not by this lane, that there is no room, and waits. */
+  starve(): void {
+    this.starved = true;
+  }
+
   /** Those who wait are about to try again. True when there is anybody. */
   reopen(): boolean {
     if (!this.starved) return false;

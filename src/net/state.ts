@@ -27,8 +27,8 @@ export interface NetDeviceState {
   failed: boolean;
   /** The driver has the card stand still; absent where not. */
   suspended?: SuspensionState | undefined;
-  /** The offloads of packets received that are on, as hexadecimal feature bits. */
-  guestOffloads: string;
+  /** The offloads of packets received that the driver turned on last, as hexadecimal feature bits; absent where it never did. */
+  guestOffloads?: string | undefined;
 }
 
 /** @throws RangeError when the state is of another version or of a card with another number of pairs */

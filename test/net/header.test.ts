@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Frame, gsoType } from '../../src/net/link/frame.js';
 import { offload } from '../../src/net/link/offloads.js';
 import { Sent } from '../../src/net/link/port.js';
-import { feature, headerBytes, runningCard, type Card } from '../support/netDriver.js';
+import { feature, headerBytes, NetDriver, newCard, runningCard, type Card } from '../support/netDriver.js';
 import { buildPacket } from '../support/packets.js';
 
 /** VIRTIO_NET_F_RSC_EXT, not offered by default. */
@@ -200,5 +200,13 @@ describe('VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET', () => {
     parts.pci.reset();
     expect(parts.card.offloads).toBe(0);
     expect(runningCard().card.offloads).toBe(everything);
+  });
+
+  it('has not happened yet on a card that was saved before its driver was ready', () => {
+    const { card, machine, pci } = newCard();
+    const driver = new NetDriver(machine, { early: true });
+    pci.restore(structuredClone(pci.save()));
+    driver.pci.driverOk();
+    expect(card.offloads).toBe(everything);
   });
 });

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 
 import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
-import { feature, newCard, NetDriver, runningCard } from '../support/netDriver.js';
+import { feature, newCard, NetDriver, runningCard, type DriverOptions } from '../support/netDriver.js';
 
 const [acknowledged, featuresOk, driverOk, suspended, needsReset] = [3, 8, 4, 16, 64];
 const running = acknowledged | featuresOk | driverOk;
 const standing = acknowledged | featuresOk | suspended;
 
-function newPair() {
-  const parts = runningCard({ queuePairs: 1, queueSize: 16, deadline: 1000 });
+function newPair(driverOptions: DriverOptions = {}) {
+  const parts = runningCard({ queuePairs: 1, queueSize: 16, deadline: 1000 }, driverOptions);
   const { driver } = parts;
   return {
     ...parts,
@@ -50,6 +50,15 @@ describe('a suspended card (virtio 1.4, 3.4)', () => {
     expect(wire.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(70)]);
     expect(driver.completed(0)).toBe(1);
     expect(driver.msix!.fired()).toEqual(expect.arrayContaining([1, 2]));
+  });
+
+  it('asks for what waits when it goes on, without a control queue too', () => {
+    const { driver, wire, suspend, resume } = newPair({ features: feature.version1 | feature.suspend });
+    driver.giveBuffers(0, [200], [200]);
+    suspend();
+    wire.deliver(plainFrame(80));
+    resume();
+    expect(driver.frames(0)).toEqual([plainFrame(80)]);
   });
 
   it('has the link that it was given meanwhile, when it goes on and after a reset', () => {
