@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { readInterrupts, threadSamples } from '../../tools/bench/guests/cost.js';
 import { layerOf, type Place } from '../../tools/bench/guests/layers.js';
-import { readPktgen } from '../../tools/bench/guests/pktgen.js';
+import { readArrivals, readPktgen } from '../../tools/bench/guests/pktgen.js';
 import { byLayer, type ThreadUse } from '../../tools/bench/guests/probe.js';
-import { readResent, readWrk } from '../../tools/bench/guests/web.js';
+import { readResent } from '../../tools/bench/guests/resent.js';
+import { readWrk } from '../../tools/bench/guests/web.js';
 
 describe('what the guests answer', () => {
   it('interrupts of cards with vectors of their own, and of one that shares a line', () => {
@@ -26,8 +27,12 @@ Current:
 Result: OK: 2000123(c1990000+d10123) usec, 123456 (60byte,0frags)
   61724pps 29Mb/sec (29627520bps) errors: 0
 `;
-    expect(readPktgen(text)).toEqual({ sent: 123456, perSecond: 61724 });
+    expect(readPktgen(text)).toBe(61724);
     expect(() => readPktgen('Result: Idle')).toThrow('pktgen failed:\nResult: Idle');
+  });
+
+  it('what came: packets and uptime, twice', () => {
+    expect(readArrivals('1000\n100.50 90.00\n6000\n102.50 91.00\n')).toBe(2500);
   });
 
   it('wrk: transactions, and their rate', () => {

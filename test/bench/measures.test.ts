@@ -7,15 +7,14 @@ import { placesOf } from '../../tools/bench/guests/tables.js';
 import { readIperf } from '../../tools/bench/guests/transfer.js';
 
 describe('what the guests answer', () => {
-  it('a transfer: what the server received, and what the client sent again', () => {
+  it('a transfer: what the server received', () => {
     const end = {
-      sum_sent: { bits_per_second: 9e6, retransmits: 4 },
+      sum_sent: { bits_per_second: 9e6 },
       sum_received: { bits_per_second: 8.5e6, bytes: 5e6 },
     };
     expect(readIperf(JSON.stringify({ start: {}, intervals: [], end }))).toEqual({
       megabits: 8.5,
       received: 5e6,
-      retransmissions: 4,
     });
   });
 

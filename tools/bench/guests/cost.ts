@@ -13,18 +13,20 @@ const peers = [...ours, 'v86-virtio', 'qemu-tap'];
 /** What the guests do meanwhile. */
 interface Load {
   readonly name: string;
-  run(link: Link, seconds: number): Promise<unknown>;
+  readonly tcp?: true;
+  readonly run: (link: Link, seconds: number) => Promise<unknown>;
 }
 
 const loads: readonly Load[] = [
-  { name: 'cost-tcp', run: (link, seconds) => transfer(link, { seconds, streams: 1 }) },
+  { name: 'cost-tcp', tcp: true, run: (link, seconds) => transfer(link, { seconds, streams: 1 }) },
   { name: 'cost-pktgen', run: (link, seconds) => generate(link, 1, seconds) },
 ];
 
-const measures = loads.map((load): Measure => {
-  const { name } = load;
-  return { name, take: (link, seconds) => take(name, link, () => load.run(link, seconds)) };
-});
+const measures = loads.map(({ name, tcp, run }): Measure => ({
+  name,
+  tcp,
+  take: (link, seconds) => take(name, link, () => run(link, seconds)),
+}));
 
 /** What a frame costs besides time. */
 export const cost: Suite = {
@@ -36,26 +38,39 @@ export const cost: Suite = {
   run: (context) => measureRounds(context, { peers: peersNamed(peers), measures, ours }),
 };
 
+/** Counts while nobody looks, as of all peers; a profiler makes guests slower. Then the same again, watched. */
 async function take(name: string, link: Link, load: () => Promise<unknown>): Promise<Sample[]> {
-  const before = await counts(link);
-  const during = async (): Promise<void> => {
-    await load();
-  };
-  let threads: ThreadUse[] = [];
-  if (link.watch) threads = await link.watch(during);
-  else await during();
-  const after = await counts(link);
-  const frames = after.frames - before.frames;
+  const { frames, interrupts, notifications } = await counted(link, load);
   const perFrame = (kind: string, count: number): Sample => ({
     measure: `${name}-${kind}`,
     unit: 'per frame',
     value: count / frames,
   });
   return [
-    perFrame('interrupts', after.interrupts - before.interrupts),
-    ...(link.notifications ? [perFrame('notifications', after.notifications - before.notifications)] : []),
-    ...threadSamples(name, threads, frames),
+    perFrame('interrupts', interrupts),
+    ...(link.notifications ? [perFrame('notifications', notifications)] : []),
+    ...(await watched(name, link, load)),
   ];
+}
+
+async function watched(name: string, { watch, ...link }: Link, load: () => Promise<unknown>): Promise<Sample[]> {
+  if (!watch) return [];
+  let threads: ThreadUse[] = [];
+  const { frames } = await counted(link, async () => {
+    threads = await watch(load);
+  });
+  return threadSamples(name, threads, frames);
+}
+
+async function counted(link: Link, load: () => Promise<unknown>): Promise<Counts> {
+  const before = await counts(link);
+  await load();
+  const after = await counts(link);
+  return {
+    frames: after.frames - before.frames,
+    interrupts: after.interrupts - before.interrupts,
+    notifications: after.notifications - before.notifications,
+  };
 }
 
 interface Counts {

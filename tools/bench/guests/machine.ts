@@ -36,7 +36,7 @@ export interface Link {
   /** Notifications of our cards' drivers. */
   readonly notifications?: () => Promise<number>;
   /** Watches the threads that the guests run in, where they are threads of this process. */
-  readonly watch?: (during: () => Promise<void>) => Promise<ThreadUse[]>;
+  readonly watch?: (during: () => Promise<unknown>) => Promise<ThreadUse[]>;
   /** Stops the guests and all that is between them; where it is left out, there are only the guests. */
   readonly stop?: () => Promise<void>;
 }

@@ -46,18 +46,24 @@ export interface Generated {
 /** What was on its way when the generator stopped has come when nothing comes for this long, in seconds. */
 const settling = 0.3;
 
+/** The generator goes on for so much longer than the receiver counts, in seconds: what comes later counts for nothing. */
+const margin = 3;
+
 /** Sends packets of 60 bytes, from queue to queue, as fast as it goes. */
 export async function generate({ interfaces }: Link, queues: number, seconds: number): Promise<Generated> {
   const [{ machine: sender, name: device }, receiver] = interfaces;
   const mac = (await output(receiver.machine, `cat /sys/class/net/${receiver.name}/address`)).trim();
-  const arrived = async (): Promise<number> =>
-    Number(await output(receiver.machine, `cat /sys/class/net/${receiver.name}/statistics/rx_packets`));
-  const before = await arrived();
-  const text = await output(sender, command(device, mac, queues, seconds), { timeoutMs: (seconds + 60) * 1000 });
-  const received = (await arrived()) - before;
+  const whole = seconds + margin;
+  const options = { timeoutMs: (whole + 60) * 1000 };
+  let over = false;
+  const [generated, counted] = await Promise.all([
+    output(sender, command(device, mac, queues, whole), options).finally(() => (over = true)),
+    output(receiver.machine, count(receiver.name, seconds), options).finally(() => {
+      if (over) throw new Error(`pktgen ended before the receiver had counted for ${seconds} s`);
+    }),
+  ]);
   await output(receiver.machine, settle(receiver.name));
-  const { sent, perSecond } = readPktgen(text);
-  return { sent: perSecond, received: received * (perSecond / sent) };
+  return { sent: readPktgen(generated), received: readArrivals(counted) };
 }
 
 /** The address is nobody's, so that the receiver's kernel looks at each packet and drops it without an answer. */
@@ -75,16 +81,29 @@ function command(device: string, mac: string, queues: number, seconds: number): 
     cd /`;
 }
 
+/** From when something comes, for so many seconds: packets received and the guest's own time, before and after. */
+function count(device: string, seconds: number): string {
+  return `file=/sys/class/net/${device}/statistics/rx_packets
+    before=$(cat $file); until [ $before != $(cat $file) ]; do sleep 0.1; done
+    cat $file /proc/uptime; sleep ${seconds}; cat $file /proc/uptime`;
+}
+
+/** Packets a second of two counts, each with the guest's uptime. */
+export function readArrivals(text: string): number {
+  const [before, from, , after, to] = text.trim().split(/\s+/).map(Number);
+  return (after - before) / (to - from);
+}
+
 /** Waits until an interface receives nothing more. */
 function settle(device: string): string {
   return `file=/sys/class/net/${device}/statistics/rx_packets
     until before=$(cat $file); sleep ${settling}; [ $before = $(cat $file) ]; do :; done`;
 }
 
-/** The last result in a device's file of pktgen. */
-export function readPktgen(text: string): { sent: number; perSecond: number } {
+/** Packets a second: the last result in a device's file of pktgen. */
+export function readPktgen(text: string): number {
   const [, sent] = /^Result: OK: .* usec, (\d+) \(/m.exec(text) ?? [];
   const [, perSecond] = /^ *(\d+)pps /m.exec(text) ?? [];
   if (sent === undefined || perSecond === undefined || Number(sent) === 0) throw new Error(`pktgen failed:\n${text}`);
-  return { sent: Number(sent), perSecond: Number(perSecond) };
+  return Number(perSecond);
 }

@@ -76,7 +76,7 @@ export function byLayer(profile: Profiler.Profile, read: (url: string) => Bundle
 }
 
 /** Watches all of this process's threads that guests run in, while something is done. */
-export async function watchHere(during: () => Promise<void>): Promise<ThreadUse[]> {
+export async function watchHere(during: () => Promise<unknown>): Promise<ThreadUse[]> {
   const probe = new Probe();
   await probe.start();
   await during();
@@ -104,7 +104,7 @@ export function awaitProbes(): void {
 }
 
 /** The same for guests in workers, of which there are so many. */
-export async function watchWorkers(workers: number, during: () => Promise<void>): Promise<ThreadUse[]> {
+export async function watchWorkers(workers: number, during: () => Promise<unknown>): Promise<ThreadUse[]> {
   const channel = new BroadcastChannel(channelName);
   const ask = (order: string): Promise<unknown[]> =>
     new Promise((resolve) => {

@@ -2,14 +2,17 @@ import { placeText } from '../report.js';
 import { Results, type Place, type Sample } from '../results.js';
 import type { Shown, Skipped, SuiteContext, SuiteResult } from '../suite.js';
 import { framesLost, machinesOf, stopLink, useQueues, type Link } from './machine.js';
-import { transfer } from './transfer.js';
 import type { Peer } from './peers.js';
+import { resent } from './resent.js';
+import { transfer } from './transfer.js';
 
 /** What can be measured on a link. */
 export interface Measure {
   readonly name: string;
   /** Where in a table it stands; with `queues`, the cards use that many pairs. */
   readonly at?: Place;
+  /** TCP carries it: what was sent again is counted. */
+  readonly tcp?: true;
   take(link: Link, seconds: number): Promise<Sample[]>;
 }
 
@@ -111,17 +114,22 @@ async function warmUpStreams(link: Link, seconds: number): Promise<void> {
 }
 
 async function take(link: Link, measure: Measure, seconds: number): Promise<Sample[]> {
-  const { name, at } = measure;
+  const { name, at, tcp } = measure;
   await resume(link);
   if (at?.queues !== undefined) await useQueues(link, at.queues);
-  const lostBefore = await framesLost(link);
+  const before = await losses(link);
   const samples = await measure.take(link, seconds);
-  const lost = (await framesLost(link)) - lostBefore;
+  const after = await losses(link);
   await pause(link);
-  return [...samples, { measure: `${name}-frames-lost`, unit: 'frames', value: lost }].map((sample) => ({
-    ...sample,
-    at,
-  }));
+  return [
+    ...samples,
+    ...(tcp ? [{ measure: `${name}-retransmissions`, unit: 'segments', value: after.resent - before.resent }] : []),
+    { measure: `${name}-frames-lost`, unit: 'frames', value: after.lost - before.lost },
+  ].map((sample) => ({ ...sample, at }));
+}
+
+async function losses(link: Link): Promise<{ resent: number; lost: number }> {
+  return { resent: await resent(link), lost: await framesLost(link) };
 }
 
 /** Guests that are not measured stand still, or their timers would disturb. */

@@ -20,7 +20,7 @@ export const stream: Suite = {
   run: (context) => {
     const measures = placesOf(axes, context.quick).map((at): Measure => {
       const options = { streams: at.sessions, bytes: at.bytes };
-      return { name, at, take: (link, seconds) => take(link, { seconds, ...options }) };
+      return { name, at, tcp: true, take: (link, seconds) => take(link, { seconds, ...options }) };
     });
     return measureRounds(context, { peers: peersNamed(ours), measures, ours, warmUp });
   },
@@ -32,10 +32,9 @@ async function warmUp(link: Link, seconds: number): Promise<void> {
 }
 
 async function take(link: Link, options: Parameters<typeof transfer>[1]): Promise<Sample[]> {
-  const { megabits, retransmissions, nanosecondsPerByte } = await transfer(link, options);
+  const { megabits, nanosecondsPerByte } = await transfer(link, options);
   return [
     { measure: name, unit: 'Mbit/s', value: megabits },
     { measure: `${name}-cpu`, unit: 'ns/byte', value: nanosecondsPerByte },
-    { measure: `${name}-retransmissions`, unit: 'segments', value: retransmissions },
   ];
 }

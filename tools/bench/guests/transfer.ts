@@ -4,7 +4,6 @@ import { cpuSeconds, type Link } from './machine.js';
 interface IperfReport {
   readonly error?: string;
   readonly end: {
-    readonly sum_sent: { readonly retransmits: number };
     readonly sum_received: { readonly bits_per_second: number; readonly bytes: number };
   };
 }
@@ -22,8 +21,6 @@ export interface Transfer {
   /** Mbit/s, as the server received them. */
   readonly megabits: number;
   readonly bytes: number;
-  /** Segments that TCP sent again. */
-  readonly retransmissions: number;
   /** Processor time of the host for each byte, in nanoseconds; with it what is not counted otherwise: the start, the end. */
   readonly nanosecondsPerByte: number;
 }
@@ -45,7 +42,7 @@ export async function transfer(link: Link, options: TransferOptions): Promise<Tr
   return { ...rest, bytes: received, nanosecondsPerByte: (used / whole) * 1e9 };
 }
 
-export function readIperf(text: string): { megabits: number; received: number; retransmissions: number } {
+export function readIperf(text: string): { megabits: number; received: number } {
   let report: IperfReport;
   try {
     report = JSON.parse(text) as IperfReport;
@@ -53,6 +50,6 @@ export function readIperf(text: string): { megabits: number; received: number; r
     throw new Error(`iperf3 answered no JSON:\n${text}`);
   }
   if (report.error !== undefined) throw new Error(`iperf3 failed: ${report.error}`);
-  const { sum_sent: sent, sum_received: received } = report.end;
-  return { megabits: received.bits_per_second / 1e6, received: received.bytes, retransmissions: sent.retransmits };
+  const { bits_per_second: rate, bytes } = report.end.sum_received;
+  return { megabits: rate / 1e6, received: bytes };
 }

@@ -1,6 +1,6 @@
 import type { Sample } from '../results.js';
 import type { Suite } from '../suite.js';
-import { cpuSeconds, machinesOf, output, type Link, type Machine } from './machine.js';
+import { cpuSeconds, output, type Link, type Machine } from './machine.js';
 import { peersNamed } from './peers.js';
 import { measureRounds, type Measure } from './rounds.js';
 import { placesOf, queueCounts, sessionCounts } from './tables.js';
@@ -39,6 +39,7 @@ function suiteOf({ name, help, options }: Kind): Suite {
       const measures = placesOf(axes, context.quick).map((at): Measure => ({
         name,
         at,
+        tcp: true,
         take: (link, seconds) => take(name, options, link, at.sessions, seconds),
       }));
       const warmUp = async (link: Link, seconds: number): Promise<void> => {
@@ -52,14 +53,13 @@ function suiteOf({ name, help, options }: Kind): Suite {
 async function take(name: string, options: string, link: Link, sessions: number, seconds: number): Promise<Sample[]> {
   const { client, address } = link;
   await serve(link);
-  const [resentBefore, cpuBefore] = [await resent(link), await cpuSeconds(link)];
+  const cpuBefore = await cpuSeconds(link);
   const command = `wrk --threads 1 --connections ${sessions} --duration ${seconds}s --timeout ${answerSeconds}s ${options} http://${address}:80/one`;
   const { transactions, perSecond } = readWrk(await output(client, command, { timeoutMs: (seconds + 60) * 1000 }));
   const used = (await cpuSeconds(link)) - cpuBefore;
   return [
     { measure: name, unit: 'transactions/s', value: perSecond },
     { measure: `${name}-cpu`, unit: 'µs/transaction', value: (used / transactions) * 1e6 },
-    { measure: `${name}-retransmissions`, unit: 'segments', value: (await resent(link)) - resentBefore },
   ];
 }
 
@@ -89,20 +89,6 @@ end
     lighttpd -f /run/www.conf`,
   );
   served.add(server);
-}
-
-/** The segments that the guests' TCP has sent again since they came up. */
-async function resent(link: Link): Promise<number> {
-  const counts = await Promise.all(
-    machinesOf(link).map(async (machine) => readResent(await output(machine, 'cat /proc/net/snmp'))),
-  );
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
-/** RetransSegs of /proc/net/snmp. */
-export function readResent(text: string): number {
-  const [names, values] = text.split('\n').filter((line) => line.startsWith('Tcp:'));
-  return Number(values.split(' ')[names.split(' ').indexOf('RetransSegs')]);
 }
 
 /** What wrk says at its end. @throws Error when anything went wrong */
