@@ -9,6 +9,7 @@ import { buildGuestImage, type CardReport } from '../../src/vm/index.node.js';
 import type {} from '../../src/web/page.js';
 import { startChromium, type Browser } from './chromium.js';
 import { servePage, type PageServer } from './server.js';
+import { noProperties } from '../support/noProperties.js';
 
 const pairs = [0, 1, 2, 3];
 
@@ -253,7 +254,7 @@ describe('pages that are joined', () => {
       const { ports } = relay.counters();
       expect(ports).toHaveLength(2);
       for (const counters of ports) {
-        expect(counters).toMatchObject({ connected: true, dropped: {} });
+        expect(counters).toMatchObject({ connected: true, dropped: noProperties });
         expect(counters.inFrames).toBeGreaterThanOrEqual(3);
       }
     } finally {

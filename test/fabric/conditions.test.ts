@@ -11,6 +11,7 @@ import { disconnect, Sent } from '../../src/net/link/port.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { buildPacket, packetFrame } from '../support/packets.js';
 import { bytesOf, frameOf, sequenceOf, TestCard } from './card.js';
+import { noProperties } from '../support/noProperties.js';
 
 /** Two cards with a link between them: the first at the link's near end, the second is the port behind it. */
 function setUp(conditions: LinkConditions, { lanes = 1, buffers = Infinity } = {}) {
@@ -313,7 +314,7 @@ describe('a link with conditions', () => {
     b.refuses = true;
     send(1);
     clock.advance(1);
-    expect(counters()).toMatchObject({ delivered: 0, refused: 1, waitingFrames: 0, dropped: {} });
+    expect(counters()).toMatchObject({ delivered: 0, refused: 1, waitingFrames: 0, dropped: noProperties });
   });
 
   it('steers anew what comes to a card with fewer lanes than before', () => {

@@ -4,6 +4,7 @@ import { Sent } from '../../src/net/link/port.js';
 import { ManualClock } from '../../src/virtio/clock.js';
 import { broadcast, bytesOf, TestCard } from './card.js';
 import { expectBalance, totals } from './totals.js';
+import { noProperties } from '../support/noProperties.js';
 
 /** Cards with these buffers each on a switch that knows them all already. */
 function setUp(buffers: number[], options: Partial<SwitchOptions> = {}, lanes = 1) {
@@ -34,7 +35,7 @@ describe('a receiver without buffers', () => {
     expect(receiver.numbers()).toEqual([0, 1, 2, 3, 4]);
     expect(receiver.flushes).toBe(1);
     expect(sender.invitations).toBe(1);
-    expect(lane(1)).toMatchObject({ waitingFrames: 0, peakFrames: 3, peakBytes: 180, dropped: {} });
+    expect(lane(1)).toMatchObject({ waitingFrames: 0, peakFrames: 3, peakBytes: 180, dropped: noProperties });
   });
 
   it('gets what its buffers allow, and the rest later', () => {
@@ -160,7 +161,7 @@ describe('a receiver without buffers', () => {
     cards[1].refuses = true;
     cards[1].give(0);
     expect(cards[0].burst(frames(2, 1, 1))).toEqual([Sent.dropped]);
-    expect(lane(1)).toMatchObject({ refused: 3, waitingFrames: 0, dropped: {} });
+    expect(lane(1)).toMatchObject({ refused: 3, waitingFrames: 0, dropped: noProperties });
     expectBalance(fabric.counters().ports);
   });
 
@@ -185,7 +186,7 @@ describe('the deadline', () => {
     clock.advance(600);
     cards[0].burst(frames(2, 1, 2));
     clock.advance(399);
-    expect(lane(1)).toMatchObject({ waitingFrames: 3, dropped: {} });
+    expect(lane(1)).toMatchObject({ waitingFrames: 3, dropped: noProperties });
     clock.advance(1);
     expect(lane(1)).toMatchObject({ waitingFrames: 2, dropped: { deadline: 1 } });
     clock.advance(599);
@@ -217,10 +218,10 @@ describe('the deadline', () => {
     for (const outFrames of [2, 3]) {
       clock.advance(900);
       slow.give(60);
-      expect(lane(1)).toMatchObject({ outFrames, dropped: {} });
+      expect(lane(1)).toMatchObject({ outFrames, dropped: noProperties });
     }
     clock.advance(999);
-    expect(lane(1)).toMatchObject({ waitingFrames: 1, dropped: {} });
+    expect(lane(1)).toMatchObject({ waitingFrames: 1, dropped: noProperties });
     clock.advance(1);
     expect(lane(1)).toMatchObject({ waitingFrames: 0, dropped: { deadline: 1 } });
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Sent } from '../../src/net/link/port.js';
 import { plainFrame } from '../support/frames.js';
 import { runningCard, type CardOptions } from '../support/netDriver.js';
+import { noProperties } from '../support/noProperties.js';
 
 const frames = (...seeds: number[]): Uint8Array[] => seeds.map((seed) => plainFrame(60 + seed, seed));
 const seedOf = (bytes: Uint8Array): number => bytes.length - 60;
@@ -20,7 +21,7 @@ describe('frames for which there is no room', () => {
     wire.giveRoom();
     expect(sent()).toEqual([1, 2, 3]);
     expect(driver.completed(0)).toBe(3);
-    expect(card.counters[0]).toMatchObject({ txFrames: 3, dropped: {} });
+    expect(card.counters[0]).toMatchObject({ txFrames: 3, dropped: noProperties });
   });
 
   it('are announced by one interrupt when they are gone', () => {

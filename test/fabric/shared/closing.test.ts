@@ -11,6 +11,7 @@ import {
 import { sleepState } from '../../../src/fabric/shared/sleeper.js';
 import { bytesOf, frameOf, TestCard } from '../card.js';
 import { TestBell } from './testBell.js';
+import { noProperties } from '../../support/noProperties.js';
 
 /** One of several threads that sleep in their event loops, with a link to each of the others and a card at its end. */
 class Thread {
@@ -279,7 +280,7 @@ describe('a link that ends', () => {
         check: async () => {
           await settle(thread, leaving);
           expect(thread.card(leaving).received).toHaveLength(2);
-          expect(thread.to(leaving).counters).toMatchObject({ inFrames: 2, dropped: {} });
+          expect(thread.to(leaving).counters).toMatchObject({ inFrames: 2, dropped: noProperties });
         },
       };
     });
