@@ -79,7 +79,9 @@ export class Caller extends Mailbox {
     this.write('said', [method, args]);
     Atomics.compareExchange(this.words, word.turn, turn.free, turn.request);
     this.other.wake();
-    if (Atomics.wait(this.words, word.turn, turn.request, patience) === 'timed-out') {
+    // More than once: the other thread's notification of the answer before may come late.
+    while (Atomics.load(this.words, word.turn) === turn.request) {
+      if (Atomics.wait(this.words, word.turn, turn.request, patience) !== 'timed-out') continue;
       throw (this.failure = new ThreadFailure(`gave no answer to ${method} within ${patience / 1000} s`));
     }
     if (Atomics.load(this.words, word.turn) === turn.dead) {
