@@ -94,6 +94,11 @@ describe('what --only names', () => {
     expect(chosenSuites(suites, only).map(({ name }) => name)).toEqual(expected);
   });
 
+  it('takes a name that a suite shares with its measure for the suite', () => {
+    const both = [...suites, suiteOf('rr', { peers: ['virtio-mq'], measures: ['rr'] })];
+    expect(chosenSuites(both, ['rr', 'copies']).map(({ name }) => name)).toEqual(['copies', 'rr']);
+  });
+
   it('chooses peers, and all of them where it names none', () => {
     const peers = [{ name: 'virtio-mq' }, { name: 'loopback' }];
     expect(chosen(peers, ['guests', 'loopback'])).toEqual([{ name: 'loopback' }]);

@@ -63,15 +63,20 @@ export function chosen<T extends { readonly name: string }>(all: readonly T[], n
   return named.length > 0 ? named : all;
 }
 
-/** The suites that measure anything of what is named: each of its kinds is either not named at all, or in part by a name. */
+/**
+ * The suites that measure anything of what is named: each of its kinds is either not named at all, or in part by a name. A
+ * name of several kinds, as of a suite and its only measure, is the first.
+ */
 export function chosenSuites(suites: readonly Suite[], names: readonly string[]): readonly Suite[] {
   const kinds: ((suite: Suite) => readonly string[])[] = [
     ({ name }) => [name],
     ({ peers }) => peers,
     ({ measures }) => measures,
   ];
-  return kinds.reduce((left, namesOf) => {
-    const wanted = names.filter((name) => suites.some((suite) => namesOf(suite).includes(name)));
-    return wanted.length === 0 ? left : left.filter((suite) => namesOf(suite).some((name) => wanted.includes(name)));
+  let left = names;
+  return kinds.reduce((found, namesOf) => {
+    const wanted = left.filter((name) => suites.some((suite) => namesOf(suite).includes(name)));
+    left = left.filter((name) => !wanted.includes(name));
+    return wanted.length === 0 ? found : found.filter((suite) => namesOf(suite).some((name) => wanted.includes(name)));
   }, suites);
 }
