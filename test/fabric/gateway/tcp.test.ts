@@ -232,6 +232,26 @@ describe('TCP', () => {
     expect(station.received.slice(1).map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([0xffff]);
   });
 
+  it('is there once where both ends call at the same time (RFC 9293, 3.5)', () => {
+    const [syn, ack] = [2, 16];
+    const station = new Station();
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    const told: unknown[] = [];
+    station.received = [];
+    station.gateway.connect('10.0.0.1', 4000, (connection) => {
+      connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
+    });
+    const call = Buffer.from(station.received[0]);
+    const [port, next] = [call.readUInt16BE(34), (call.readUInt32BE(38) + 1) >>> 0];
+    const flags = (frames: number[][]): number[] => frames.map((frame) => frame[47]);
+    expect(flags(station.say(tcpFrame(port, syn, 7000)))).toEqual([syn | ack]);
+    expect(flags(station.say(tcpFrame(port, syn, 7000)))).toEqual([syn | ack]);
+    expect(told).toEqual([]);
+    expect(flags(station.say(tcpFrame(port, syn | ack, 7000, next)))).toEqual([ack]);
+    expect(told).toEqual(['connected']);
+    expect(station.say(tcpFrame(port, ack, 7001, next))).toEqual([]);
+  });
+
   describe('resets what acknowledges a SYN that was never sent, and goes on (RFC 9293, 3.10.7)', () => {
     const [syn, rst, ack] = [2, 4, 16];
     const wrong = [0, 2, 1 << 20, 1 << 31];

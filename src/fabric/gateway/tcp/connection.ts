@@ -146,9 +146,13 @@ export class TcpConnection implements Waiter {
     if (!receiver || this.phase === 'closed') return 'unreachable';
     if (segment.has(flag.rst)) return this.wasReset(segment, receiver);
     if (segment.has(flag.syn)) {
-      // The first answer was lost; anything else is an attack, or of a station that began anew (RFC 5961, 4).
-      if (this.phase === 'synReceived') this.synDue = true;
-      else receiver.acknowledge();
+      // An attack, or of a station that began anew (RFC 5961, 4).
+      if (this.phase !== 'synReceived') receiver.acknowledge();
+      // The first answer was lost.
+      else if (!segment.has(flag.ack)) this.synDue = true;
+      // Both asked at the same time, and this is the answer (RFC 9293, 3.5).
+      else if (this.establish(segment)) receiver.acknowledge();
+      else return this.place.refuse(segment);
       return undefined;
     }
     if (!segment.has(flag.ack) || !receiver.isNear(segment)) {
