@@ -19,8 +19,6 @@ export class SocketWire implements Wire {
   private readonly frames: StreamFrames;
   private readonly port: WirePort;
   private corked = false;
-  /** Nothing more will come. */
-  private ended = false;
 
   /** @param onEnd is called once, when the socket is closed, with the reason where it was an error */
   constructor(socket: Socket, port: WirePort, onEnd: (reason: string | undefined) => void) {
@@ -33,7 +31,6 @@ export class SocketWire implements Wire {
     socket.on('data', (bytes: Uint8Array) => this.take(() => this.frames.push(bytes)));
     socket.on('drain', () => port.writable());
     socket.on('end', () => {
-      this.ended = true;
       if (!port.congested) socket.destroy();
     });
     socket.on('error', (error) => (reason = error.message));
@@ -48,7 +45,7 @@ export class SocketWire implements Wire {
   write(frame: Frame): boolean {
     const { socket } = this;
     // Whoever says that nothing more will come gets nothing more either, as QEMU does it.
-    if (this.ended) return false;
+    if (socket.readableEnded) return false;
     // The socket tells when all that it has is gone: there must be something, and more than it likes to have.
     if (socket.writableNeedDrain && socket.writableLength >= socketBytes) {
       this.flush();
@@ -76,7 +73,7 @@ export class SocketWire implements Wire {
   resume(): void {
     this.take(() => this.frames.go());
     if (this.port.congested) return;
-    if (this.ended) this.socket.destroy();
+    if (this.socket.readableEnded) this.socket.destroy();
     else this.socket.resume();
   }
 
