@@ -232,8 +232,8 @@ describe('TCP', () => {
     expect(station.received.slice(1).map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([0xffff]);
   });
 
-  it('is there once where both ends call at the same time (RFC 9293, 3.5)', () => {
-    const [syn, ack] = [2, 16];
+  /** A station that the gateway calls, what the caller was told, and the port and the sequence number of the SYN. */
+  function called(): { station: Station; told: unknown[]; port: number; initial: number } {
     const station = new Station();
     station.say(arpFrame(1, gatewayIp, gatewayMac));
     const told: unknown[] = [];
@@ -242,7 +242,13 @@ describe('TCP', () => {
       connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
     });
     const call = Buffer.from(station.received[0]);
-    const [port, next] = [call.readUInt16BE(34), (call.readUInt32BE(38) + 1) >>> 0];
+    return { station, told, port: call.readUInt16BE(34), initial: call.readUInt32BE(38) };
+  }
+
+  it('is there once where both ends call at the same time (RFC 9293, 3.5)', () => {
+    const [syn, ack] = [2, 16];
+    const { station, told, port, initial } = called();
+    const next = (initial + 1) >>> 0;
     const flags = (frames: number[][]): number[] => frames.map((frame) => frame[47]);
     expect(flags(station.say(tcpFrame(port, syn, 7000)))).toEqual([syn | ack]);
     expect(flags(station.say(tcpFrame(port, syn, 7000)))).toEqual([syn | ack]);
@@ -260,15 +266,7 @@ describe('TCP', () => {
       frames.map((frame) => [Buffer.from(frame).readUInt32BE(38), frame[47]]);
 
     it('where it calls', () => {
-      const station = new Station();
-      station.say(arpFrame(1, gatewayIp, gatewayMac));
-      const told: unknown[] = [];
-      station.received = [];
-      station.gateway.connect('10.0.0.1', 4000, (connection) => {
-        connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
-      });
-      const call = Buffer.from(station.received[0]);
-      const [port, initial] = [call.readUInt16BE(34), call.readUInt32BE(38)];
+      const { station, told, port, initial } = called();
       for (const number of wrong.map((offset) => (initial + offset) >>> 0)) {
         expect(resets(station.say(tcpFrame(port, ack, 7000, number)))).toEqual([[number, rst]]);
         expect(resets(station.say(tcpFrame(port, syn | ack, 7000, number)))).toEqual([[number, rst]]);
