@@ -1,3 +1,4 @@
+import { wholeNumber } from '../virtio/wholeNumber.js';
 import type { LaneLimits } from './lane.js';
 
 /** What a switch keeps in all, and lets wait. */
@@ -15,14 +16,8 @@ const limits = {
 
 /** The limits with those that were left out. @throws RangeError for one that is no whole number, or out of its range */
 export function switchLimits(options: { readonly [Name in keyof SwitchLimits]?: number | undefined }): SwitchLimits {
-  const number = (name: keyof SwitchLimits): number => {
-    const { least, most, default: ordinary } = limits[name];
-    const value = options[name] ?? ordinary;
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new RangeError(`${name} is ${value}; it must be a whole number from ${least} to ${most}.`);
-    }
-    return value;
-  };
+  const number = (name: keyof SwitchLimits): number =>
+    wholeNumber(name, options[name] ?? limits[name].default, limits[name], (text) => new RangeError(`${text}.`));
   return {
     stations: number('stations'),
     backlogFrames: number('backlogFrames'),

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP, SocketAddress } from 'node:net';
-import { PortError } from './portError.js';
+import { PortError, portNumber } from './portError.js';
 import {
   vxlanBytes,
   VxlanPort,
@@ -32,9 +32,7 @@ export interface OpenVxlanOptions extends Omit<VxlanOptions, 'peers' | 'mtu'> {
 export async function openVxlan(options: OpenVxlanOptions): Promise<VxlanPort> {
   const { local, port = vxlanPort, queue = 256, ...rest } = options;
   checkPort(port);
-  if (!Number.isInteger(queue) || queue < 1 || queue > 65_536) {
-    throw new PortError(`queue is ${queue}; it must be a whole number from 1 to 65536.`);
-  }
+  portNumber('queue', queue, { least: 1, most: 65_536 });
   const here = local === undefined ? undefined : endpoint(local, port);
   const peers = options.peers.map((text) => endpoint(text, port));
   const family = familyOf([...(here ? [here] : []), ...peers]);
@@ -82,8 +80,7 @@ function isGroup(address: string): boolean {
 }
 
 function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return;
-  throw new PortError(`port is ${port}; it must be a whole number from 1 to 65535.`);
+  portNumber('port', port, { least: 1, most: 65_535 });
 }
 
 /** The family that all addresses have. @throws PortError where they differ or one is there twice */

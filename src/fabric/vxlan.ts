@@ -8,7 +8,7 @@ import type { FabricPortCounters } from './counters.js';
 import type { Lane } from './lane.js';
 import { OuterPort } from './outerPort.js';
 import { MacTable } from './macTable.js';
-import { PortError } from './portError.js';
+import { portNumber } from './portError.js';
 
 /** Where a tunnel ends (RFC 7348, 2: VTEP): the address and UDP port that its datagrams go to. */
 export interface Endpoint {
@@ -112,8 +112,8 @@ export class VxlanPort extends OuterPort implements Port, DatagramReceiver {
     const { clock, vni, peers, port = vxlanPort, learning = true, mtu = defaultMtu } = options;
     const { stations = 4096, ageing = 300_000, name = `vxlan ${vni}` } = options;
     super(name, clock, limits);
-    check('vni', vni, 0, 0xffffff);
-    check('mtu', mtu, leastMtu, mostMtu);
+    portNumber('vni', vni, { least: 0, most: 0xffffff });
+    portNumber('mtu', mtu, { least: leastMtu, most: mostMtu });
     if (datagrams.maxBytes < vxlanBytes(mtu)) throw new RangeError('The datagrams do not hold a packet of this MTU.');
     this.vni = vni;
     this.peers = peers;
@@ -268,8 +268,3 @@ const sourceAddress = 6;
 const maxEnds = 1024;
 
 const limits = { backlogFrames: 256, backlogBytes: 1 << 20 };
-
-function check(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new PortError(`${name} is ${value}; it must be a whole number from ${least} to ${most}.`);
-}

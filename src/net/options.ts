@@ -1,5 +1,6 @@
 import type { Features } from '../virtio/features.js';
 import { offerFeatures } from '../virtio/offer.js';
+import { wholeNumber } from '../virtio/wholeNumber.js';
 import { duplexModes, type ConfigSettings, type Duplex } from './config.js';
 import { netFeatures, type NetFeatureName } from './features.js';
 import { parseMac } from './link/mac.js';
@@ -46,14 +47,8 @@ const limits = {
 
 /** The options with what was left out. @throws RangeError for one out of its range */
 export function netOptions(options: NetDeviceOptions): NetSettings {
-  const number = (name: keyof typeof limits): number => {
-    const { least, most, default: ordinary } = limits[name];
-    const value = options[name] ?? ordinary;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      throw new RangeError(`${name} is ${value}; it must be a whole number from ${least} to ${most}`);
-    }
-    return value;
-  };
+  const number = (name: keyof typeof limits): number =>
+    wholeNumber(name, options[name] ?? limits[name].default, limits[name], (text) => new RangeError(text));
   const queueSize = number('queueSize');
   if ((queueSize & (queueSize - 1)) !== 0) {
     throw new RangeError(`queueSize is ${queueSize}; it must be a power of two`);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../virtio/clock.js';
-import { PortError } from '../portError.js';
+import { PortError, portNumber } from '../portError.js';
 import { parseAddress, stationMac, type Subnet } from './address.js';
 import { isHostName } from './dns/names.js';
 
@@ -50,11 +50,10 @@ export type Numbers = Record<keyof typeof ranges, number>;
 
 /** The options that are numbers. @throws PortError for one out of its range */
 export function numbersOf(options: GatewayOptions): Numbers {
-  const entries = Object.entries(ranges).map(([name, { least, most, usual }]) => {
-    const value = options[name as keyof Numbers] ?? usual;
-    if (Number.isInteger(value) && value >= least && value <= most) return [name, value] as const;
-    throw new PortError(`${name} is ${value}; it must be a whole number from ${least} to ${most}.`);
-  });
+  const entries = Object.entries(ranges).map(([name, range]) => [
+    name,
+    portNumber(name, options[name as keyof Numbers] ?? range.usual, range),
+  ]);
   return Object.fromEntries(entries) as Numbers;
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../virtio/clock.js';
 import type { FabricPortCounters } from '../counters.js';
 import type { Lane, Sender } from '../lane.js';
 import { OuterPort } from '../outerPort.js';
-import { PortError } from '../portError.js';
+import { PortError, portNumber } from '../portError.js';
 import { closeDevice, headerBytes, openDevice, useQueue, type TapDevice } from './device.node.js';
 import { Readiness } from './readiness.node.js';
 import { errorName, loadSystemCalls, type SystemCalls } from './systemCalls.node.js';
@@ -39,9 +39,7 @@ export async function openTap(options: TapOptions): Promise<TapPort> {
   if (!/^[^\s/:%]{1,15}$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 15) {
     throw new PortError(`'${name}' is no name of an interface, which has 1 to 15 letters and digits.`);
   }
-  if (!Number.isInteger(queues) || queues < 1 || queues > 256) {
-    throw new PortError(`queues is ${queues}; it must be a whole number from 1 to 256.`);
-  }
+  portNumber('queues', queues, { least: 1, most: 256 });
   const calls = await loadSystemCalls();
   return new TapPort(calls, openDevice(calls, name, queues), { ...options, queues });
 }
