@@ -166,6 +166,16 @@ describe('three threads that are joined', () => {
     await expect.poll(() => host.card.numbers().length, { timeout: hangMs }).toBe(1);
   });
 
+  it('hand on what one of them sent before it broke, and tell what it had not taken', async () => {
+    await introduce();
+    three.card.burst([bytesOf(2, 3)]);
+    two.card.burst(Array.from({ length: 5 }, (_, i) => bytesOf(3, 2, i)));
+    three.fail();
+    await expect.poll(() => two.linkNames, { timeout: hangMs }).toEqual(['host']);
+    expect(two.lost).toEqual({ unconnected: 5 });
+    expect(two.card.received.map(({ bytes }) => stationFrom(bytes))).toEqual([3]);
+  });
+
   it('drop and count what is too long for the links, and go on', async () => {
     await introduce();
     const answers = [1 << 20, 60].map((size) => two.card.burst([bytesOf(3, 2, 0, 0, size)]));

@@ -72,6 +72,11 @@ export class LinkMemory {
     Atomics.store(this.state, closedWord[this.side], 1);
   }
 
+  /** For the other end, whose thread broke before it could. */
+  closeOther(): void {
+    Atomics.store(this.state, closedWord[1 - this.side], 1);
+  }
+
   get otherClosed(): boolean {
     return Atomics.load(this.state, closedWord[1 - this.side]) !== 0;
   }

@@ -151,6 +151,15 @@ export class SharedPort implements Port {
     if (!this.polling) this.leave();
   }
 
+  /**
+   * The other thread broke, and can't close its end: what it had sent is handed on, what it had not taken is lost, and
+   * counted as `unconnected`, and the port is closed.
+   */
+  otherBroke(): void {
+    this.memory.closeOther();
+    this.poll();
+  }
+
   /** For its thread: the other end rang. */
   rung(): void {
     if (this.closed) this.finish();

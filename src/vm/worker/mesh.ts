@@ -48,8 +48,9 @@ export class MeshNode {
     connect(port, uplink);
   }
 
+  /** Ends the link to a thread that broke. */
   removeLink(name: string): void {
-    for (const port of this.shared.ports) if (port.name === name) port.close();
+    for (const port of this.shared.ports) if (port.name === name) port.otherBroke();
   }
 
   /** What passed the links that there are. */
