@@ -2,7 +2,7 @@ import type { GuestConsole, RunOptions, RunResult } from '../vm/index.js';
 import { cardTables } from './cardView.js';
 import { ConsoleView } from './consoleView.js';
 import { within } from './elements.js';
-import type { PageGuest } from './network.js';
+import type { PageCard, PageGuest } from './network.js';
 
 /** How often the card's tables are drawn, in milliseconds. */
 const refreshMs = 1000;
@@ -65,19 +65,22 @@ export class GuestView {
     void guest.console.ended.then(() => (ended = true));
     const draw = async (): Promise<void> => {
       // Nobody sees those of a guest that is not chosen.
-      if (!this.element.hidden || !this.card.firstChild) {
-        const report = await card.report().catch(() => undefined);
-        // A card that the guest gave up is shown as it was.
-        if (!report) return;
-        this.card.replaceChildren(...cardTables(report, card.slot));
-      }
-      if (!ended) setTimeout(() => void draw(), refreshMs);
+      const seen = !this.element.hidden || !this.card.firstChild;
+      if (ended || (seen && !(await this.drawCard(card)))) this.card.append(lastNote());
+      else setTimeout(() => void draw(), refreshMs);
     };
     await draw();
     // As a login does, so that the console begins with a prompt.
     this.view.clear();
     await guest.shell.interactive();
     this.typing = guest.console;
+  }
+
+  /** Answers whether there is still a card. */
+  private async drawCard(card: PageCard): Promise<boolean> {
+    const report = await card.report().catch(() => undefined);
+    if (report) this.card.replaceChildren(...cardTables(report, card.slot));
+    return report !== undefined;
   }
 
   private async perform(command: string, options?: RunOptions): Promise<RunResult> {
@@ -93,4 +96,10 @@ export class GuestView {
       await guest.shell.interactive().catch(() => undefined);
     }
   }
+}
+
+function lastNote(): HTMLElement {
+  const note = document.createElement('p');
+  note.textContent = 'The card is gone; this is how it was last.';
+  return note;
 }

@@ -204,6 +204,8 @@ describe('guests in workers of a page', () => {
     await failure.waitFor();
     expect(await failure.textContent()).toMatch(/Guest 1: The guest's worker failed: .*broken on purpose/);
     expect((await run(page, 'echo still here', 2)).output).toBe('still here\n');
+    await page.getByLabel('vm1').check();
+    await page.locator('.card:visible').getByText('The card is gone').waitFor();
   });
 });
 
