@@ -10,24 +10,33 @@ export interface GuestLink {
   readonly conditions: LinkConditions;
 }
 
-/** A kind of value: how it is written, within which limits, and what its units are worth. */
+interface Range {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** A kind of value: how it is written, with its limits, and what its units are worth. */
 interface Quantity {
-  readonly takes: string;
+  readonly takes: (range: Range) => string;
   readonly units: Readonly<Record<string, number>>;
 }
 
 /** Bits a second. */
 const rate: Quantity = {
-  takes: 'a rate such as 10mbit (bit, kbit, mbit or gbit a second), at least 1bit',
+  takes: ({ least }) => `a rate such as 10mbit (bit, kbit, mbit or gbit a second), at least ${least}bit`,
   units: { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 },
 };
 /** Milliseconds. */
 const time: Quantity = {
-  takes: 'a time such as 20ms (us, ms or s), at most 60s',
+  takes: ({ most }) => `a time such as 20ms (us, ms or s), at most ${most / 1000}s`,
   units: { us: 1e-3, ms: 1, s: 1e3 },
 };
-const chance: Quantity = { takes: 'a chance such as 1%, from 0% to 100%', units: { '%': 0.01 } };
-const number: Quantity = { takes: 'a whole number', units: { '': 1 } };
+const chance: Quantity = {
+  takes: ({ least, most }) => `a chance such as 1%, from ${100 * least}% to ${100 * most}%`,
+  units: { '%': 0.01 },
+};
+const bytes: Quantity = { takes: ({ least }) => `a whole number of bytes, at least ${least}`, units: { '': 1 } };
+const number: Quantity = { takes: ({ least, most }) => `a whole number from ${least} to ${most}`, units: { '': 1 } };
 
 /** The conditions by their names on the command line. */
 const conditions: Readonly<Record<string, { field: keyof LinkConditions; quantity: Quantity }>> = {
@@ -38,9 +47,9 @@ const conditions: Readonly<Record<string, { field: keyof LinkConditions; quantit
   loss: { field: 'loss', quantity: chance },
   duplicate: { field: 'duplicate', quantity: chance },
   reorder: { field: 'reorder', quantity: chance },
-  mtu: { field: 'mtu', quantity: { ...number, takes: 'a whole number of bytes, at least 68' } },
+  mtu: { field: 'mtu', quantity: bytes },
   queue: { field: 'queue', quantity: time },
-  seed: { field: 'seed', quantity: { ...number, takes: 'a whole number from 0 to 4294967295' } },
+  seed: { field: 'seed', quantity: number },
 };
 
 /**
@@ -79,10 +88,10 @@ function linkConditions(text: string): LinkConditions {
     const known = Object.hasOwn(conditions, name) ? conditions[name] : undefined;
     if (!known) throw new UserError(`--link: no condition is called '${name}'; ${hint(name)}`);
     if (known.field in found) throw new UserError(`--link: ${name} is there twice.`);
-    const { least, most } = linkRanges[known.field];
+    const range = linkRanges[known.field];
     const read = quantity(value, known.quantity);
-    if (!(read >= least && read <= most)) {
-      throw new UserError(`--link: ${name} takes ${known.quantity.takes}; '${value}' is not one.`);
+    if (!(read >= range.least && read <= range.most)) {
+      throw new UserError(`--link: ${name} takes ${known.quantity.takes(range)}; '${value}' is not one.`);
     }
     found[known.field] = read;
   }
