@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { machineOf } from '../../src/hosts/v86/v86.js';
 import { packCpio } from '../../src/vm/image/cpio.js';
 import {
   buildGuestImage,
@@ -43,6 +44,14 @@ afterAll(async () => {
 /** A boot on a busy machine takes minutes. */
 const bootTime = 600_000;
 
+/** From how many pages of code the emulator translates one module, as it says itself. */
+function pagesOfModule(emulator: Guest['emulator']): number {
+  const { cpu } = machineOf(emulator) as unknown as {
+    cpu: { wm: { exports: { get_jit_config(setting: 1): number } } };
+  };
+  return cpu.wm.exports.get_jit_config(1);
+}
+
 /** The outputs of a command in several guests. */
 const outputs = async (guests: readonly Guest[], command: string): Promise<string[]> =>
   (await Promise.all(guests.map((guest) => guest.run(command)))).map(({ output }) => output);
@@ -58,6 +67,7 @@ describe('startGuests', { timeout: bootTime }, () => {
     expect(second[0].bootMs).toBeLessThan(first[0].bootMs);
 
     const all = [...first, ...second];
+    expect(all.map(({ emulator }) => pagesOfModule(emulator))).toEqual([1, 1, 1, 1]);
     expect(await outputs(all, 'hostname')).toEqual(['vm1\n', 'vm2\n', 'vm1\n', 'vm2\n']);
     const uuids = await outputs(all, 'cat /proc/sys/kernel/random/uuid');
     expect(new Set(uuids).size).toBe(4);

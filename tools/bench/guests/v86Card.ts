@@ -4,7 +4,7 @@ import { hotplugBase, hotplugRegisters } from '../../../src/hosts/v86/hotplugPor
 import { servePorts } from '../../../src/hosts/v86/ports.js';
 import { machineOf } from '../../../src/hosts/v86/v86.js';
 import { GuestConsole } from '../../../src/vm/console.js';
-import { destroyEmulator, serialLine, type MachineFiles } from '../../../src/vm/emulator.js';
+import { destroyEmulator, serialLine, translatePageByPage, type MachineFiles } from '../../../src/vm/emulator.js';
 import { defaultMemoryMiB, kernelCommandLine } from '../../../src/vm/guest.js';
 import { Shell } from '../../../src/vm/shell.js';
 import type { Machine } from './machine.js';
@@ -40,6 +40,7 @@ export async function bootWithV86Card(
     autostart: false,
   });
   await new Promise((resolve) => emulator.add_listener('emulator-ready', resolve));
+  translatePageByPage(emulator);
   // Without these ports Linux would remove the card. The rest of the plug-in stays out of the way of v86's card.
   const registers = hotplugRegisters({ up: () => 0, down: () => 0, removable: () => 0, eject: () => undefined });
   servePorts(machineOf(emulator).cpu.io, hotplugBase, registers.size, registers);
