@@ -207,6 +207,13 @@ describe('guests in workers of a page', () => {
     await page.getByLabel('vm1').check();
     await page.locator('.card:visible').getByText('The card is gone').waitFor();
   });
+
+  it('say when a guest gives its card up', async () => {
+    await page.getByLabel('vm2').check();
+    const slot = await page.evaluate(async () => (await window.vmq.ready).guests[1].card.slot);
+    expect(await run(page, `echo 0 >/sys/bus/pci/slots/${slot}/power`, 2)).toEqual({ status: 0, output: '' });
+    await page.locator('.card:visible').getByText('The card is gone').waitFor();
+  });
 });
 
 describe('pages that are joined', () => {

@@ -54,6 +54,11 @@ describe('a running guest', () => {
     expect(await network.status(1, '[ -e /sys/class/net/eth1 ]')).toBe(1);
   });
 
+  it('may eject each of its cards, the first too', async () => {
+    const [{ slot }] = network.cards;
+    expect(await network.status(1, `[ -w /sys/bus/pci/slots/${slot}/power ]`)).toBe(0);
+  });
+
   it('gains and loses a card fifty times under traffic, and nothing is left behind', { timeout: 600_000 }, async () => {
     const rounds = 50;
     const cards: WeakRef<VirtioNetCard>[] = [];

@@ -55,7 +55,7 @@ describe("the switch of a guest's worker", () => {
     expect(host.ports).toEqual(['one', 'two']);
     await host.unplug(slots[0]);
     expect(host.ports).toEqual(['two']);
-    expect(() => host.report(slots[0])).toThrow('There is no card in slot 2.');
+    expect(() => host.report(slots[0])).toThrow('There is no card in slot 3.');
     expect(host.plug({ name: 'three' })).toBe(slots[0]);
     expect(host.ports).toEqual(['two', 'three']);
   });
@@ -65,7 +65,7 @@ describe("the switch of a guest's worker", () => {
     const slot = host.plug({ name: 'one' });
     machine.cpu.io.port_write32(ejectPort, 1 << slot);
     expect(host.ports).toEqual([]);
-    expect(() => host.report(slot)).toThrow('There is no card in slot 2.');
+    expect(() => host.report(slot)).toThrow('There is no card in slot 3.');
   });
 
   it.each([

@@ -33,8 +33,11 @@ export interface UnplugOptions {
 /** Configuration space up to the interrupt pin, in words of 32 bits. */
 const headerWords = 16;
 const slots = 32;
-/** Slots 0 and 1 are the host bridge's and the ISA bridge's. */
-const firstSlot = 2;
+/**
+ * In which order free slots are taken. Slots 0 and 1 are the bridges'. Slot 2 comes last: the firmware's ACPI tables have
+ * it for the screen, and a guest can't eject what it is not told to be ejectable.
+ */
+const slotOrder = [...Array.from({ length: slots - 3 }, (_, i) => 3 + i), 2];
 
 const buses = new WeakMap<V86, PciBus>();
 
@@ -183,7 +186,8 @@ export class PciBus {
   private chooseSlot(wanted: number | undefined): number {
     const { devices } = this.machine.cpu.devices.pci;
     if (wanted === undefined) {
-      for (let slot = firstSlot; slot < slots; slot++) if (!devices[slot << 3]) return slot;
+      const free = slotOrder.find((slot) => !devices[slot << 3]);
+      if (free !== undefined) return free;
       throw new AttachError(`All ${slots} PCI slots of this emulator are taken.`);
     }
     if (!Number.isInteger(wanted) || wanted < 0 || wanted >= slots) {
