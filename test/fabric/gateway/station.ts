@@ -49,18 +49,28 @@ export function udpFrame(
   return ipFrame(17, [...header, ...checksum([...pseudo, ...header, 0, 0, ...payload]), ...payload], options);
 }
 
+export interface SegmentOptions {
+  /** As it stands in the header. */
+  readonly window?: number;
+  /** Those of TCP, in whole words of 32 bits. */
+  readonly options?: readonly number[];
+}
+
 export function tcpFrame(
   port: number,
   flags: number,
   sequence: number,
   acknowledgement = 0,
   payload: readonly number[] = [],
+  { window = 0xffff, options = [] }: SegmentOptions = {},
 ): number[] {
   const long = (value: number): number[] => [...word(value >>> 16), ...word(value)];
-  const header = [...word(4000), ...word(port), ...long(sequence), ...long(acknowledgement), 0x50, flags, 0xff, 0xff];
-  const pseudo = [...stationIp, ...gatewayIp, 0, 6, ...word(20 + payload.length)];
-  const sum = checksum([...pseudo, ...header, 0, 0, 0, 0, ...payload]);
-  return ipFrame(6, [...header, ...sum, 0, 0, ...payload]);
+  const numbers = [...word(4000), ...word(port), ...long(sequence), ...long(acknowledgement)];
+  const header = [...numbers, (5 + options.length / 4) << 4, flags, ...word(window)];
+  const rest = [...options, ...payload];
+  const pseudo = [...stationIp, ...gatewayIp, 0, 6, ...word(20 + rest.length)];
+  const sum = checksum([...pseudo, ...header, 0, 0, 0, 0, ...rest]);
+  return ipFrame(6, [...header, ...sum, 0, 0, ...rest]);
 }
 
 /** Who has `target` asks for it, or tells of himself. */

@@ -209,6 +209,44 @@ describe('TCP', () => {
     }
   });
 
+  describe('takes a window of 1000 of a station that scales them by 5', () => {
+    const [window, windowScale] = [1000, [3, 3, 5, 0]];
+    const toSend = pattern(20_000);
+    /** Bytes of the stream in what the station got since it spoke last. */
+    const carried = (station: Station): number =>
+      station.received.reduce((sum, frame) => sum + Buffer.from(frame).readUInt16BE(16) - 40, 0);
+
+    it('as scaled where it ends the handshake', async () => {
+      const station = new Station();
+      station.gateway.listen(80, (connection) => {
+        new Endpoint(connection, toSend);
+      });
+      station.say(arpFrame(1, gatewayIp, gatewayMac));
+      const [answer] = station.say(tcpFrame(80, 2, 1000, 0, [], { window, options: windowScale }));
+      const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
+      station.say(tcpFrame(80, 16, 1001, next, [], { window }));
+      await Promise.resolve();
+      expect(carried(station)).toBe(10 * 536); // the first congestion window
+    });
+
+    it('as it stands in an answer to a SYN, until there is another (RFC 7323, 2.2)', async () => {
+      const station = new Station();
+      station.say(arpFrame(1, gatewayIp, gatewayMac));
+      station.received = [];
+      station.gateway.connect('10.0.0.1', 4000, (connection) => {
+        new Endpoint(connection, toSend);
+      });
+      const call = Buffer.from(station.received[0]);
+      const [port, next] = [call.readUInt16BE(34), (call.readUInt32BE(38) + 1) >>> 0];
+      station.say(tcpFrame(port, 18, 7000, next, [], { window, options: windowScale }));
+      await Promise.resolve();
+      expect(carried(station)).toBe(536); // no second whole segment
+      station.say(tcpFrame(port, 16, 7001, next + 536, [], { window }));
+      await Promise.resolve();
+      expect(carried(station)).toBeGreaterThan(1000);
+    });
+  });
+
   it('tells a station that scales no windows of the room that reading made', async () => {
     const station = new Station({ bufferBytes: 1 << 17 });
     let connection!: TcpConnection;

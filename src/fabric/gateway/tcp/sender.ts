@@ -1,7 +1,7 @@
 import type { Frame } from '../../../net/link/frame.js';
 import { Congestion } from './congestion.js';
 import { RetransmissionTimeout } from './retransmission.js';
-import type { Segment } from './segment.js';
+import { flag, type Segment } from './segment.js';
 import { SendBuffer } from './sendBuffer.js';
 import { isAfter, offset, plus } from './sequence.js';
 
@@ -42,7 +42,7 @@ export class Sender {
   private mostWindow = 0;
   private wl1 = 0;
   private wl2 = 0;
-  private scale: number;
+  private readonly scale: number;
   /** A byte whose round trip is timed, and since when in milliseconds; negative while there is none. */
   private timed = 0;
   private timedSince = -1;
@@ -50,16 +50,17 @@ export class Sender {
   private again = false;
   private forced = false;
 
-  /** @param initial the sequence number of the SYN, which was acknowledged by `segment` */
+  /**
+   * @param initial the sequence number of the SYN, which was acknowledged by `segment`
+   * @param scale of the other end's windows
+   */
   constructor(initial: number, segment: Segment, scale: number, limits: SenderLimits) {
     this.limits = limits;
     this.buffer = new SendBuffer(limits.buffer);
     this.una = this.nxt = this.highest = plus(initial, 1);
     this.congestion = new Congestion(limits.mss, initial, limits.buffer);
-    // The window of a SYN is not scaled (RFC 7323, 2.2).
-    this.scale = 0;
-    this.takeWindow(segment);
     this.scale = scale;
+    this.takeWindow(segment);
   }
 
   /** Something is under way, or waits for the window: then there is to be a timer. */
@@ -180,7 +181,8 @@ export class Sender {
   }
 
   private takeWindow(segment: Segment): void {
-    this.window = segment.window * 2 ** this.scale;
+    // That of a SYN is not scaled (RFC 7323, 2.2).
+    this.window = segment.window * 2 ** (segment.has(flag.syn) ? 0 : this.scale);
     this.mostWindow = Math.max(this.mostWindow, this.window);
     this.wl1 = segment.sequence;
     this.wl2 = segment.acknowledgement;
