@@ -25,8 +25,19 @@ export interface MachineOptions {
 /** The screen's memory, in MiB; nobody looks at the screen, and a snapshot holds all of it. */
 const screenMiB = 1;
 
+/** The network cards that v86 brings itself. */
+export type V86CardType = 'virtio' | 'ne2k';
+
 /** Makes an emulator, with the ports that let Linux keep its PCI devices. It stands still until `run`. */
-export async function createEmulator({ files, memoryMiB, commandLine, wasm }: MachineOptions): Promise<V86> {
+export async function createEmulator(options: MachineOptions): Promise<V86> {
+  const emulator = await newEmulator(options, 'none');
+  pciBusOf(emulator);
+  return emulator;
+}
+
+/** The machine of every guest, but for the plug-in of this package. It stands still until `run`. */
+export async function newEmulator(options: MachineOptions, card: V86CardType | 'none'): Promise<V86> {
+  const { files, memoryMiB, commandLine, wasm } = options;
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => (fail = reject));
   const emulator = new V86({
@@ -46,15 +57,14 @@ export async function createEmulator({ files, memoryMiB, commandLine, wasm }: Ma
     memory_size: memoryMiB << 20,
     vga_memory_size: screenMiB << 20,
     acpi: true,
-    // No card of v86's own; its types do not know the word.
-    net_device: { type: 'none' as 'virtio' },
+    // v86's types do not know 'none'.
+    net_device: { type: card as 'virtio' },
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
     autostart: false,
   });
   await Promise.race([new Promise((resolve) => emulator.add_listener('emulator-ready', resolve)), failed]);
-  pciBusOf(emulator);
   translatePageByPage(emulator);
   return emulator;
 }
@@ -71,7 +81,7 @@ const pagesOfModule = 1;
  * Has v86 translate each page of the guest's code by itself. With modules of several pages the engine needs twice as much
  * time to compile them, a guest half as much again to boot, and twice as long to come up to speed; it is no faster then.
  */
-export function translatePageByPage(emulator: V86): void {
+function translatePageByPage(emulator: V86): void {
   (machineOf(emulator).cpu as Translator).set_jit_config(pagesOfModule, 1);
 }
 

@@ -8,12 +8,13 @@ import {
   v86Module,
   type CardReport,
 } from '../../../src/vm/index.node.js';
+import type { V86CardType } from '../../../src/vm/emulator.js';
 import { benchImage } from './image.js';
 import { addressed, mtu, queuePairs } from './links.js';
 import { output, useQueues, type Link } from './machine.js';
 import { watchHere, watchWorkers } from './probe.js';
 import { qemuObstacle, qemuTapObstacle, startQemuSocket, startQemuTap } from './qemuPeers.js';
-import { bootWithV86Card, joinV86Cards, type V86CardType } from './v86Card.js';
+import { bootWithV86Card, joinV86Cards } from './v86Card.js';
 
 /** One of those that are compared. */
 export interface Peer {
