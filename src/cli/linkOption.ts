@@ -1,4 +1,5 @@
 import { linkRanges, linkSettings, type LinkConditions } from '../fabric/index.js';
+import type { NumberRange } from '../virtio/wholeNumber.js';
 import { UserError } from '../vm/index.node.js';
 import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
@@ -10,14 +11,9 @@ export interface GuestLink {
   readonly conditions: LinkConditions;
 }
 
-interface Range {
-  readonly least: number;
-  readonly most: number;
-}
-
 /** A kind of value: how it is written, with its limits, and what its units are worth. */
 interface Quantity {
-  readonly takes: (range: Range) => string;
+  readonly takes: (range: NumberRange) => string;
   readonly units: Readonly<Record<string, number>>;
 }
 

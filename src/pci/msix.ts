@@ -1,4 +1,5 @@
 import { RegisterBlock, type Register } from '../virtio/registers.js';
+import { wholeNumber } from '../virtio/wholeNumber.js';
 
 /** Where a table entry's registers stand among its four (PCI 3.0, 6.8.2.6 to 6.8.2.9). */
 const field = { addressLow: 0, addressHigh: 1, data: 2, control: 3 } as const;
@@ -35,10 +36,7 @@ export class Msix {
    * @param send sends the message that a vector's entry holds
    */
   constructor(vectors: number, send: (address: number, data: number) => void) {
-    if (!Number.isInteger(vectors) || vectors < 0 || vectors > mostVectors) {
-      throw new RangeError(`vectors is ${vectors}; it must be a whole number from 0 to ${mostVectors}`);
-    }
-    this.vectors = vectors;
+    this.vectors = wholeNumber('vectors', vectors, { least: 0, most: mostVectors }, (text) => new RangeError(text));
     this.send = send;
     this.fired = new Array<number>(vectors).fill(0);
     this.table = new RegisterBlock(
