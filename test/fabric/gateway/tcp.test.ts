@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { TcpConnection } from '../../../src/fabric/index.js';
+import type { GatewayOptions, TcpConnection } from '../../../src/fabric/index.js';
 import { Endpoint, pair, pattern } from './pair.js';
-import { arpFrame, gatewayIp, gatewayMac, Station, tcpFrame } from './station.js';
+import { arpFrame, gatewayIp, gatewayMac, Station, tcpFrame, type SegmentOptions } from './station.js';
 import { noProperties } from '../../support/noProperties.js';
 
 /** A connection between two gateways, each end of which sends this. */
@@ -21,6 +21,9 @@ function connected(forth: Uint8Array, back: Uint8Array, ...given: Parameters<typ
 }
 
 const nothing = new Uint8Array(0);
+
+/** What is to become of a connection that there is from now on. */
+type Prepare = (connection: TcpConnection) => void;
 
 describe('TCP', () => {
   it('passes large segments whole where the way is good', () => {
@@ -190,14 +193,38 @@ describe('TCP', () => {
     expect([two.client.bytes.length, two.server.bytes.length]).toEqual([50_000, 50_000]);
   });
 
-  it('answers data once, and acknowledgements not at all, where the station scales no windows', async () => {
+  /** A station whose SYN the gateway has answered, and the number that acknowledges the answer. */
+  function calling(prepare: Prepare, options: Partial<GatewayOptions> = {}, syn?: SegmentOptions) {
+    const station = new Station(options);
+    station.gateway.listen(80, prepare);
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    const [answer] = station.say(tcpFrame(80, 2, 1000, 0, [], syn));
+    return { station, next: (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0 };
+  }
+
+  /** A station that the gateway calls, and the port and the sequence number of the SYN. */
+  function called(prepare: Prepare) {
     const station = new Station();
-    station.gateway.listen(80, (connection) => {
+    station.say(arpFrame(1, gatewayIp, gatewayMac));
+    station.received = [];
+    station.gateway.connect('10.0.0.1', 4000, prepare);
+    const call = Buffer.from(station.received[0]);
+    return { station, port: call.readUInt16BE(34), initial: call.readUInt32BE(38) };
+  }
+
+  /** What a connection's handler is told of its beginning and its end. */
+  function teller(): { told: unknown[]; prepare: Prepare } {
+    const told: unknown[] = [];
+    const prepare: Prepare = (connection) => {
+      connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
+    };
+    return { told, prepare };
+  }
+
+  it('answers data once, and acknowledgements not at all, where the station scales no windows', async () => {
+    const { station, next } = calling((connection) => {
       connection.handler = { readable: () => connection.read() };
     });
-    station.say(arpFrame(1, gatewayIp, gatewayMac));
-    const [answer] = station.say(tcpFrame(80, 2, 1000));
-    const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
     const payload = Array.from(pattern(100));
     for (let sequence = 1001; sequence < 1501; sequence += 100) {
       expect(station.say(tcpFrame(80, 16, sequence, next))).toEqual([]);
@@ -210,35 +237,26 @@ describe('TCP', () => {
   });
 
   describe('takes a window of 1000 of a station that scales them by 5', () => {
-    const [window, windowScale] = [1000, [3, 3, 5, 0]];
-    const toSend = pattern(20_000);
+    const window = 1000;
+    const syn = { window, options: [3, 3, 5, 0] };
+    const send = (connection: TcpConnection): void => {
+      new Endpoint(connection, pattern(20_000));
+    };
     /** Bytes of the stream in what the station got since it spoke last. */
     const carried = (station: Station): number =>
       station.received.reduce((sum, frame) => sum + Buffer.from(frame).readUInt16BE(16) - 40, 0);
 
     it('as scaled where it ends the handshake', async () => {
-      const station = new Station();
-      station.gateway.listen(80, (connection) => {
-        new Endpoint(connection, toSend);
-      });
-      station.say(arpFrame(1, gatewayIp, gatewayMac));
-      const [answer] = station.say(tcpFrame(80, 2, 1000, 0, [], { window, options: windowScale }));
-      const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
+      const { station, next } = calling(send, {}, syn);
       station.say(tcpFrame(80, 16, 1001, next, [], { window }));
       await Promise.resolve();
       expect(carried(station)).toBe(10 * 536); // the first congestion window
     });
 
     it('as it stands in an answer to a SYN, until there is another (RFC 7323, 2.2)', async () => {
-      const station = new Station();
-      station.say(arpFrame(1, gatewayIp, gatewayMac));
-      station.received = [];
-      station.gateway.connect('10.0.0.1', 4000, (connection) => {
-        new Endpoint(connection, toSend);
-      });
-      const call = Buffer.from(station.received[0]);
-      const [port, next] = [call.readUInt16BE(34), (call.readUInt32BE(38) + 1) >>> 0];
-      station.say(tcpFrame(port, 18, 7000, next, [], { window, options: windowScale }));
+      const { station, port, initial } = called(send);
+      const next = (initial + 1) >>> 0;
+      station.say(tcpFrame(port, 18, 7000, next, [], syn));
       await Promise.resolve();
       expect(carried(station)).toBe(536); // no second whole segment
       station.say(tcpFrame(port, 16, 7001, next + 536, [], { window }));
@@ -248,12 +266,8 @@ describe('TCP', () => {
   });
 
   it('tells a station that scales no windows of the room that reading made', async () => {
-    const station = new Station({ bufferBytes: 1 << 17 });
     let connection!: TcpConnection;
-    station.gateway.listen(80, (accepted) => (connection = accepted));
-    station.say(arpFrame(1, gatewayIp, gatewayMac));
-    const [answer] = station.say(tcpFrame(80, 2, 1000));
-    const next = (Buffer.from(answer).readUInt32BE(38) + 1) >>> 0;
+    const { station, next } = calling((accepted) => (connection = accepted), { bufferBytes: 1 << 17 });
     const payload = Array.from(pattern(1 << 14));
     const windows: number[] = [];
     for (let sequence = 1001; windows.length < 8; sequence += payload.length) {
@@ -270,22 +284,10 @@ describe('TCP', () => {
     expect(station.received.slice(1).map((frame) => Buffer.from(frame).readUInt16BE(48))).toEqual([0xffff]);
   });
 
-  /** A station that the gateway calls, what the caller was told, and the port and the sequence number of the SYN. */
-  function called(): { station: Station; told: unknown[]; port: number; initial: number } {
-    const station = new Station();
-    station.say(arpFrame(1, gatewayIp, gatewayMac));
-    const told: unknown[] = [];
-    station.received = [];
-    station.gateway.connect('10.0.0.1', 4000, (connection) => {
-      connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
-    });
-    const call = Buffer.from(station.received[0]);
-    return { station, told, port: call.readUInt16BE(34), initial: call.readUInt32BE(38) };
-  }
-
   it('is there once where both ends call at the same time (RFC 9293, 3.5)', () => {
     const [syn, ack] = [2, 16];
-    const { station, told, port, initial } = called();
+    const { told, prepare } = teller();
+    const { station, port, initial } = called(prepare);
     const next = (initial + 1) >>> 0;
     const flags = (frames: number[][]): number[] => frames.map((frame) => frame[47]);
     expect(flags(station.say(tcpFrame(port, syn, 7000)))).toEqual([syn | ack]);
@@ -304,7 +306,8 @@ describe('TCP', () => {
       frames.map((frame) => [Buffer.from(frame).readUInt32BE(38), frame[47]]);
 
     it('where it calls', () => {
-      const { station, told, port, initial } = called();
+      const { told, prepare } = teller();
+      const { station, port, initial } = called(prepare);
       for (const number of wrong.map((offset) => (initial + offset) >>> 0)) {
         expect(resets(station.say(tcpFrame(port, ack, 7000, number)))).toEqual([[number, rst]]);
         expect(resets(station.say(tcpFrame(port, syn | ack, 7000, number)))).toEqual([[number, rst]]);
@@ -318,10 +321,8 @@ describe('TCP', () => {
     it('where it is called', () => {
       const station = new Station();
       station.say(arpFrame(1, gatewayIp, gatewayMac));
-      const told: unknown[] = [];
-      station.gateway.listen(80, (connection) => {
-        connection.handler = { connected: () => told.push('connected'), closed: (failure) => told.push(failure) };
-      });
+      const { told, prepare } = teller();
+      station.gateway.listen(80, prepare);
       const [answer] = station.say(tcpFrame(80, syn, 7000));
       const initial = Buffer.from(answer).readUInt32BE(38);
       for (const number of wrong.map((offset) => (initial + offset) >>> 0)) {
@@ -334,16 +335,12 @@ describe('TCP', () => {
   });
 
   it('sends on when the switch has room again', () => {
-    const station = new Station();
     const sent: Uint8Array[] = [];
-    station.gateway.listen(80, (connection) => {
+    const { station, next } = calling((connection) => {
       connection.handler = { connected: () => connection.write(pattern(1000)) };
     });
-    station.say(arpFrame(1, gatewayIp, gatewayMac));
-    const [answer] = station.say(tcpFrame(80, 2, 1000));
-    const sequence = Buffer.from(answer).readUInt32BE(38);
     station.full = true;
-    station.tell(tcpFrame(80, 16, 1001, (sequence + 1) >>> 0));
+    station.tell(tcpFrame(80, 16, 1001, next));
     expect(station.gateway.counters().dropped).toEqual({});
     station.received = [];
     station.makeRoom();
