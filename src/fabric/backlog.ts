@@ -14,6 +14,8 @@ export class Backlog {
   private readonly frames: Frame[] = [];
   private readonly times: Float64Array;
   private store: Uint8Array | undefined;
+  /** The same memory, for short frames. */
+  private storeData: DataView | undefined;
   private first = 0;
   private end = 0;
 
@@ -27,14 +29,15 @@ export class Backlog {
   push(frame: Frame, now: number): boolean {
     if (this.length === this.maxFrames || this.bytes + frame.length > this.maxBytes) return false;
     const store = (this.store ??= new Uint8Array(this.maxBytes));
+    const data = (this.storeData ??= new DataView(store.buffer));
     // A queue that is often empty keeps to the same few bytes, which the processor's cache then has.
     if (this.length === 0) this.end = 0;
     const slot = (this.first + this.length) % this.maxFrames;
     const copy = (this.frames[slot] ??= new Frame()).start(frame.lane).describeAs(frame);
     for (let done = 0; done < frame.length;) {
       const size = Math.min(frame.length - done, this.maxBytes - this.end);
-      frame.copy(done, size, store, this.end);
-      copy.add(store, this.end, size);
+      frame.copy(done, size, store, this.end, data);
+      copy.add(store, this.end, size, data);
       this.end = (this.end + size) % this.maxBytes;
       done += size;
     }

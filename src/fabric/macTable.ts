@@ -9,7 +9,8 @@ import { read16, read32 } from '../net/link/words.js';
  */
 export class MacTable<P> {
   private readonly ageing: number;
-  private readonly sets: number;
+  /** How many sets there are, a power of two, less one. */
+  private readonly mask: number;
   private readonly high: Uint16Array;
   private readonly low: Uint32Array;
   private readonly heard: Float64Array;
@@ -18,8 +19,9 @@ export class MacTable<P> {
   /** Holds at least `capacity` entries; one not heard of for `ageing` milliseconds is as good as none. */
   constructor(capacity: number, ageing: number) {
     this.ageing = ageing;
-    this.sets = Math.ceil(capacity / ways);
-    const size = this.sets * ways;
+    const sets = 2 ** Math.ceil(Math.log2(Math.max(1, capacity / ways)));
+    this.mask = sets - 1;
+    const size = sets * ways;
     this.high = new Uint16Array(size);
     this.low = new Uint32Array(size);
     this.heard = new Float64Array(size).fill(-Infinity);
@@ -73,7 +75,7 @@ export class MacTable<P> {
   /** The index of the first entry of an address's set. */
   private set(bytes: Uint8Array, at: number): number {
     const mixed = Math.imul(read32(bytes, at + 2) ^ Math.imul(read16(bytes, at), 0x85ebca6b), 0x9e3779b1);
-    return (((mixed ^ (mixed >>> 15)) >>> 0) % this.sets) * ways;
+    return ((mixed ^ (mixed >>> 15)) & this.mask) * ways;
   }
 }
 

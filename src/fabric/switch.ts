@@ -41,6 +41,8 @@ export class Switch {
   private ports: readonly SwitchPort[] = [];
   private readonly dirty: SwitchPort[] = [];
   private flushing = false;
+  /** When the burst that is under way began, in milliseconds: all of it is of one moment. Undefined between bursts. */
+  private moment: number | undefined;
   private cancelWatch: (() => void) | undefined;
 
   /** @throws RangeError for an option out of its range */
@@ -88,6 +90,7 @@ export class Switch {
 
   /** For the ports: the end of a burst. Every receiver that got something of it is flushed once. */
   flush(): void {
+    this.moment = undefined;
     // A receiver may send and flush while it is flushed: the loop that is under way sees to that too.
     if (this.flushing) return;
     this.flushing = true;
@@ -125,7 +128,7 @@ export class Switch {
     if (frame.length < ethernetHeaderBytes) return lane.drop(frame, 'runt');
     if (frame.length > this.limits.backlogBytes) return lane.drop(frame, 'tooLong');
     const { bytes, start } = frame.head();
-    const now = this.clock.now();
+    const now = (this.moment ??= this.clock.now());
     this.table.learn(bytes, start + sourceAddress, from, now);
     const to = this.table.find(bytes, start + destinationAddress, now);
     if (!to) return this.flood(frame, from, lane);
