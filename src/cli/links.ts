@@ -1,7 +1,7 @@
 import { ConditionedLink, type FabricPortCounters, type LinkLaneCounters } from '../fabric/index.js';
 import { systemClock } from '../hosts/v86/clock.js';
 import { before, type Backend } from './backends.js';
-import { allDropped } from '../vm/index.js';
+import { allDropped } from '../net/index.js';
 
 /** A backend whose ports have links with conditions before them, where there are any. */
 export function conditioned(backend: Backend): Backend {

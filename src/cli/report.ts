@@ -1,6 +1,6 @@
 import type { DriverReport } from '../lab/checker/index.js';
 import type { FaultCount } from '../lab/faults/index.js';
-import type { DropReason, FilterReason } from '../net/index.js';
+import type { Drops, FilterReason } from '../net/index.js';
 import type { CardUse } from '../vm/index.js';
 import type { CaptureReport } from './capture.js';
 import type { HotplugReport } from './hotplug.js';
@@ -53,7 +53,7 @@ export interface LaneReport {
   readonly txFrames: number;
   readonly rxBytes: number;
   readonly txBytes: number;
-  readonly dropped: Partial<Record<DropReason, number>>;
+  readonly dropped: Drops;
   /** Frames that the guest does not want; they are not lost. */
   readonly filtered: Partial<Record<FilterReason, number>>;
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 
-import { dropReasons, type DropReason } from '../net/index.js';
+import { dropReasons, type DropReason, type Drops } from '../net/index.js';
 import type { VectorUse } from '../pci/index.js';
 import type { StationReport } from './network.js';
 
@@ -62,7 +62,7 @@ function firedByUse(vectors: readonly VectorUse[]): Map<string, number> {
   return new Map(vectors.flatMap(({ use, fired }) => use.split(' ').map((name) => [name, fired])));
 }
 
-export function drops(dropped: Partial<Record<DropReason, number>>): string {
+export function drops(dropped: Drops): string {
   const reasons = Object.entries(dropped) as [DropReason, number][];
   return reasons.map(([reason, count]) => `${count}: ${dropReasons[reason]}`).join('; ') || '0';
 }

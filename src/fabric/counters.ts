@@ -1,4 +1,4 @@
-import type { DropReason } from '../net/link/counters.js';
+import type { Drops } from '../net/link/counters.js';
 
 /**
  * What passed one lane of a port of the fabric. Directions are the fabric's: `in` comes from the card, `out` goes to it.
@@ -26,14 +26,20 @@ export interface FabricLaneCounters {
   waitingBytes: number;
   peakFrames: number;
   peakBytes: number;
-  /** Frames lost by the fabric, by reason; reasons that never occurred are absent. */
-  dropped: Partial<Record<DropReason, number>>;
+  /** Frames lost by the fabric. */
+  dropped: Drops;
 }
 
 /** The counters of a port and of each of its lanes that was used, as plain data. */
 export interface FabricPortCounters {
   name: string;
   lanes: FabricLaneCounters[];
+}
+
+/** What a port lost, by lane. */
+export interface PortLosses {
+  name: string;
+  lanes: readonly { readonly dropped: Drops }[];
 }
 
 export function newFabricLaneCounters(): FabricLaneCounters {

@@ -1,7 +1,7 @@
 export { connect, Sent, type Port } from '../net/link/port.js';
 export { Frame } from '../net/link/frame.js';
 export type { Clock } from '../virtio/clock.js';
-export type { FabricLaneCounters, FabricPortCounters } from './counters.js';
+export type { FabricLaneCounters, FabricPortCounters, PortLosses } from './counters.js';
 export {
   Capture,
   type CaptureCounters,

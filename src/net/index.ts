@@ -3,7 +3,15 @@ export { NetDevice } from './device.js';
 export { netFeatures, type NetFeatureName } from './features.js';
 export type { NetDeviceOptions } from './options.js';
 export type { NetDeviceState } from './state.js';
-export { dropReasons, filterReasons, type DropReason, type FilterReason, type LaneCounters } from './link/counters.js';
+export {
+  allDropped,
+  dropReasons,
+  filterReasons,
+  type DropReason,
+  type Drops,
+  type FilterReason,
+  type LaneCounters,
+} from './link/counters.js';
 export { Frame, gsoType } from './link/frame.js';
 export { allOffloads, neededOffloads, offload } from './link/offloads.js';
 export { connect, Sent, type Port } from './link/port.js';

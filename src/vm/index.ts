@@ -6,7 +6,7 @@ export type { MachineFiles } from './emulator.js';
 export { UserError } from './errors.js';
 export { GuestEnded, GuestTimeout } from './failures.js';
 export { Guest, RunningGuest, defaultMemoryMiB, kernelCommandLine, type GuestOptions } from './guest.js';
-export { allDropped, shareOfLosses, withLosses } from './losses.js';
+export { shareOfLosses, withLosses } from './losses.js';
 export { brokenRuleText, type GuestProblem } from './problems.js';
 export { Shell, type RunOptions, type RunResult } from './shell.js';
 export type { CommonStartOptions, CommonWorkersOptions, SnapshotStore, StartProgress } from './start.js';

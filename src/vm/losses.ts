@@ -1,18 +1,9 @@
-import type { FabricPortCounters } from '../fabric/index.js';
+import type { PortLosses } from '../fabric/index.js';
 import type { VirtioNetCard } from '../hosts/v86/index.js';
-import { dropReasons, type DropReason, type LaneCounters } from '../net/index.js';
-
-type Losses = Partial<Record<DropReason, number>>;
-
-/** What was dropped in all of several places, by reason; reasons that never occurred are absent. */
-export function allDropped(places: readonly ({ readonly dropped: Losses } | undefined)[]): Losses {
-  const sum = (reason: DropReason): number => places.reduce((total, place) => total + (place?.dropped[reason] ?? 0), 0);
-  const reasons = (Object.keys(dropReasons) as DropReason[]).filter((reason) => sum(reason) > 0);
-  return Object.fromEntries(reasons.map((reason) => [reason, sum(reason)]));
-}
+import { allDropped, type LaneCounters } from '../net/index.js';
 
 /** The counters of a card, with the frames that these ports of the fabric dropped among those dropped. */
-export function withLosses(lanes: readonly LaneCounters[], fabric: readonly FabricPortCounters[]): LaneCounters[] {
+export function withLosses(lanes: readonly LaneCounters[], fabric: readonly PortLosses[]): LaneCounters[] {
   return lanes.map((lane, pair) => ({
     ...lane,
     dropped: allDropped([lane, ...fabric.map((port) => port.lanes.at(pair))]),
@@ -25,14 +16,14 @@ export function withLosses(lanes: readonly LaneCounters[], fabric: readonly Fabr
  * @param cards in the order in which they were plugged in
  */
 export function shareOfLosses(
-  ports: readonly FabricPortCounters[],
+  ports: readonly PortLosses[],
   card: VirtioNetCard,
   cards: readonly VirtioNetCard[],
-): FabricPortCounters[] {
+): PortLosses[] {
   const before = cards.slice(0, cards.indexOf(card));
   const told = Math.max(0, ...before.map(({ device }) => device.maxQueuePairs));
   return ports.map(({ name, lanes }) => ({
     name,
-    lanes: lanes.map((lane, pair) => (pair < told ? { ...lane, dropped: {} } : lane)),
+    lanes: lanes.map((lane, pair) => ({ dropped: pair < told ? {} : lane.dropped })),
   }));
 }

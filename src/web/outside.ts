@@ -8,7 +8,8 @@ import {
   type WireEvent,
 } from '../fabric/index.js';
 import { openRelay } from '../fabric/index.web.js';
-import { allDropped, UserError } from '../vm/index.js';
+import { allDropped } from '../net/index.js';
+import { UserError } from '../vm/index.js';
 import type { Clock } from '../virtio/clock.js';
 
 /** A network that the page joined. */

@@ -2,7 +2,7 @@ import type { V86 } from 'v86';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { leastRingBytes, newSleepWord, sharedLink, type LinkEnd } from '../../src/fabric/index.js';
-import { allDropped } from '../../src/vm/losses.js';
+import { allDropped } from '../../src/net/index.js';
 import { WorkerHost } from '../../src/vm/worker/host.js';
 import { broadcast, bytesOf, TestCard } from '../fabric/card.js';
 import { testMachine, type TestMachine } from '../hosts/v86/machine.js';
@@ -26,7 +26,7 @@ class TestHost extends WorkerHost {
 
   /** What the ports lost that lead to other workers. */
   get uplinkLosses(): object {
-    return allDropped(this.node.uplinkCounters().flatMap(({ lanes }) => lanes));
+    return allDropped(this.node.uplinkLosses().flatMap(({ lanes }) => lanes));
   }
 
   /** A card of the tests on the same switch. */

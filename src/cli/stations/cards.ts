@@ -1,6 +1,6 @@
 import type { V86 } from 'v86';
 
-import type { FabricPortCounters } from '../../fabric/index.js';
+import type { PortLosses } from '../../fabric/index.js';
 import { systemClock, type VirtioNetCard } from '../../hosts/v86/index.js';
 import { checkDriver, type DriverChecker } from '../../lab/checker/index.js';
 import { injectFaults, type FaultInjection } from '../../lab/faults/index.js';
@@ -33,7 +33,7 @@ export class StationCard {
   }
 
   /** @param besides what else of the fabric lost frames, and is told with this card */
-  status(besides: readonly FabricPortCounters[] = []): CardStatus {
+  status(besides: readonly PortLosses[] = []): CardStatus {
     const { card, port } = this;
     return {
       mac: card.device.mac,
@@ -77,7 +77,7 @@ export class StationCards {
   }
 
   /** @param besides ports that carry the frames of all these cards; a sum over the cards has their losses once */
-  status(slot: number, besides: readonly FabricPortCounters[] = []): CardStatus {
+  status(slot: number, besides: readonly PortLosses[] = []): CardStatus {
     const station = this.at(slot);
     const cards = [...this.bySlot.values()].map(({ card }) => card);
     return station.status(shareOfLosses(besides, station.card, cards));

@@ -44,7 +44,7 @@ export class StationHost extends WorkerHost {
   }
 
   cardStatus(slot: number): CardStatus {
-    return this.prepared.status(slot, this.node.uplinkCounters());
+    return this.prepared.status(slot, this.node.uplinkLosses());
   }
 
   unplugCard(slot: number): Promise<void> {

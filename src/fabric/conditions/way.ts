@@ -1,4 +1,4 @@
-import { countDrop, type DropReason } from '../../net/link/counters.js';
+import { countDrop, type DropReason, type Drops } from '../../net/link/counters.js';
 import type { Frame } from '../../net/link/frame.js';
 import { Sent } from '../../net/link/port.js';
 import { wirePayload } from '../../net/link/transport.js';
@@ -24,7 +24,7 @@ export interface LinkLaneCounters {
   /** Frames that are still to come out, twice those of which two copies are; and what they take of the link's memory. */
   waitingFrames: number;
   waitingBytes: number;
-  dropped: Partial<Record<DropReason, number>>;
+  dropped: Drops;
 }
 
 /** How much of a lane may wait for a receiver without room before the sender is told to wait, in bytes of memory. */

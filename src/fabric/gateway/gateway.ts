@@ -1,4 +1,4 @@
-import { countDrop, filterReasons, type DropReason, type FilterReason } from '../../net/link/counters.js';
+import { countDrop, filterReasons, type DropReason, type Drops, type FilterReason } from '../../net/link/counters.js';
 import { etherType } from '../../net/link/ethernet.js';
 import { ethernetHeaderBytes, type Frame } from '../../net/link/frame.js';
 import { formatMac } from '../../net/link/mac.js';
@@ -30,8 +30,8 @@ export interface GatewayCounters {
   outBytes: number;
   /** Times that the switch had no room for what the gateway sent. */
   toldFull: number;
-  /** Frames that were lost here or not understood, both ways, by reason. */
-  dropped: Partial<Record<DropReason, number>>;
+  /** Frames that were lost here or not understood, both ways. */
+  dropped: Drops;
   /** Frames that were for others, by reason. */
   filtered: Partial<Record<FilterReason, number>>;
   /** Echo requests that were answered. */

@@ -1,8 +1,8 @@
-import { countDrop, type DropReason } from '../../net/link/counters.js';
+import { allDropped, countDrop, type DropReason, type Drops } from '../../net/link/counters.js';
 import type { Frame } from '../../net/link/frame.js';
 import { allOffloads } from '../../net/link/offloads.js';
 import { Sent, type Port } from '../../net/link/port.js';
-import { newFabricLaneCounters, type FabricPortCounters } from '../counters.js';
+import type { PortLosses } from '../counters.js';
 import { LinkMemory, type LinkEnd } from './link.js';
 import { Sleeper, sleepState } from './sleeper.js';
 
@@ -16,8 +16,7 @@ export interface SharedPortCounters {
   toldFull: number;
   /** Times the other thread slept and was woken. */
   wakeUps: number;
-  /** Frames lost, by reason. */
-  dropped: Partial<Record<DropReason, number>>;
+  dropped: Drops;
 }
 
 /**
@@ -32,9 +31,8 @@ export class SharedPort implements Port {
   readonly lanes: number;
   /** Whoever is connected at the other end does what is left to do. */
   readonly offloads = allOffloads;
-  readonly counters: SharedPortCounters;
-  /** The frames lost, by lane, as all ports of the fabric tell of them; nothing else is counted there. */
-  readonly lost: FabricPortCounters;
+  /** What this end lost. */
+  readonly lost: PortLosses;
 
   private peer: Port | undefined;
   private readonly end: LinkEnd;
@@ -45,6 +43,7 @@ export class SharedPort implements Port {
   private readonly full: boolean[];
   /** Lanes whose oldest frame was answered `full` by the peer. */
   private readonly held: boolean[];
+  private readonly passed = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0 };
   private unseen = false;
   private polling = false;
   private closed = false;
@@ -59,8 +58,12 @@ export class SharedPort implements Port {
     this.other = new Sleeper(end.otherAsleep);
     this.full = new Array<boolean>(end.lanes).fill(false);
     this.held = new Array<boolean>(end.lanes).fill(false);
-    this.counters = { inFrames: 0, inBytes: 0, outFrames: 0, outBytes: 0, toldFull: 0, wakeUps: 0, dropped: {} };
-    this.lost = { name, lanes: Array.from({ length: end.lanes }, newFabricLaneCounters) };
+    this.lost = { name, lanes: Array.from({ length: end.lanes }, () => ({ dropped: {} })) };
+  }
+
+  /** What passed until now. */
+  get counters(): SharedPortCounters {
+    return { ...this.passed, dropped: allDropped(this.lost.lanes) };
   }
 
   get listening(): boolean {
@@ -77,14 +80,14 @@ export class SharedPort implements Port {
     if (frame.length > writer.longest) return this.drop(lane, 'tooLong', frame);
     if (this.full[lane] || !writer.push(frame)) {
       this.full[lane] = true;
-      this.counters.toldFull++;
+      this.passed.toldFull++;
       // What is in the ring is to be taken out, or there would never be room.
       this.flush();
       return Sent.full;
     }
     this.unseen = true;
-    this.counters.outFrames++;
-    this.counters.outBytes += frame.length;
+    this.passed.outFrames++;
+    this.passed.outBytes += frame.length;
     return Sent.taken;
   }
 
@@ -192,8 +195,7 @@ export class SharedPort implements Port {
   }
 
   private drop(lane: number, reason: DropReason, frame?: Frame): Sent {
-    countDrop(this.counters, reason, frame);
-    countDrop(this.lost.lanes[lane], reason);
+    countDrop(this.lost.lanes[lane], reason, frame);
     return Sent.dropped;
   }
 
@@ -211,8 +213,8 @@ export class SharedPort implements Port {
           break;
         }
         taken = true;
-        this.counters.inFrames++;
-        this.counters.inBytes += length;
+        this.passed.inFrames++;
+        this.passed.inBytes += length;
         if (reader.shift()) roomMade = true;
       }
     }
@@ -235,7 +237,7 @@ export class SharedPort implements Port {
     if (this.closed) return;
     const found = this.other.wake();
     if (found === sleepState.awake) return;
-    this.counters.wakeUps++;
+    this.passed.wakeUps++;
     if (found === sleepState.sleeping) this.end.bell.postMessage(0);
   }
 }

@@ -1,4 +1,4 @@
-import { countDrop, type DropReason } from '../../net/link/counters.js';
+import { countDrop, type DropReason, type Drops } from '../../net/link/counters.js';
 import { ethernetHeaderBytes, Frame } from '../../net/link/frame.js';
 import { Sent, type Port } from '../../net/link/port.js';
 
@@ -46,8 +46,8 @@ export interface WireCounters {
   pauses: number;
   /** Frames that wait now for receivers. */
   waitingFrames: number;
-  /** Frames lost here, by reason; reasons that never occurred are absent. */
-  dropped: Partial<Record<DropReason, number>>;
+  /** Frames lost here. */
+  dropped: Drops;
 }
 
 /**

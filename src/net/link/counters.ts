@@ -47,6 +47,9 @@ export const dropReasons = {
 } as const;
 export type DropReason = keyof typeof dropReasons;
 
+/** Frames lost, by reason; reasons that never occurred are absent. */
+export type Drops = Partial<Record<DropReason, number>>;
+
 /** Why a guest did not get a frame that it does not want. Such frames are not lost: the guest asked to be without them. */
 export const filterReasons = {
   unicast: "it is for an address that is not the guest's",
@@ -62,8 +65,7 @@ export interface LaneCounters {
   rxBytes: number;
   txFrames: number;
   txBytes: number;
-  /** Frames lost, by reason; reasons that never occurred are absent. */
-  dropped: Partial<Record<DropReason, number>>;
+  dropped: Drops;
   /** Frames that the guest does not want, by reason; reasons that never occurred are absent. */
   filtered: Partial<Record<FilterReason, number>>;
 }
@@ -73,13 +75,16 @@ export function newLaneCounters(): LaneCounters {
 }
 
 /** Counts a frame as lost. Where it is at hand, the reason is noted on it, for captures. */
-export function countDrop(
-  counters: { dropped: Partial<Record<DropReason, number>> },
-  reason: DropReason,
-  frame?: Frame,
-): void {
+export function countDrop(counters: { dropped: Drops }, reason: DropReason, frame?: Frame): void {
   if (frame) frame.lost = reason;
   counters.dropped[reason] = (counters.dropped[reason] ?? 0) + 1;
+}
+
+/** What was dropped in all of several places. */
+export function allDropped(places: readonly ({ readonly dropped: Drops } | undefined)[]): Drops {
+  const sum = (reason: DropReason): number => places.reduce((total, place) => total + (place?.dropped[reason] ?? 0), 0);
+  const reasons = (Object.keys(dropReasons) as DropReason[]).filter((reason) => sum(reason) > 0);
+  return Object.fromEntries(reasons.map((reason) => [reason, sum(reason)]));
 }
 
 /** Counts a frame as one that the guest does not want, and notes that on it. */

@@ -110,7 +110,7 @@ export class WorkerHost {
     const { card, port } = this.at(slot);
     const report = cardReport(card);
     const cards = [...this.cards.values()].map((other) => other.card);
-    const uplinks = shareOfLosses(this.node.uplinkCounters(), card, cards);
+    const uplinks = shareOfLosses(this.node.uplinkLosses(), card, cards);
     return { ...report, lanes: withLosses(report.lanes, [port.counters(), ...uplinks]) };
   }
 

@@ -4,9 +4,9 @@ import {
   newSleepWord,
   SharedNode,
   sharedLink,
-  type FabricPortCounters,
   type LinkEnd,
   type LinkOptions,
+  type PortLosses,
   type SharedPortCounters,
   type SleepWord,
   type Switch,
@@ -33,7 +33,7 @@ export class MeshNode {
   private readonly fabric: Switch;
   private readonly uplinks: SwitchPort[] = [];
   /** What the links' own ends lost. */
-  private readonly lost: FabricPortCounters[] = [];
+  private readonly lost: PortLosses[] = [];
 
   constructor(asleep: SleepWord, fabric: Switch) {
     this.shared = new SharedNode(asleep);
@@ -58,11 +58,8 @@ export class MeshNode {
     return this.shared.ports.map(({ name, counters }) => ({ name, ...counters }));
   }
 
-  /**
-   * The ports of the switch that the links are connected to, and those that are connected to them, of which there is only
-   * what they lost; those too that have ended: what was lost between here and the other threads.
-   */
-  uplinkCounters(): FabricPortCounters[] {
+  /** What was lost between here and the other threads, on links that have ended too: at either side of each. */
+  uplinkLosses(): PortLosses[] {
     return [...this.uplinks.map((port) => port.counters()), ...this.lost];
   }
 }
