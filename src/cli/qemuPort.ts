@@ -31,9 +31,7 @@ export const qemuPort: PortKind = {
 };
 
 async function openServer(address: StreamAddress, { fabric, note }: PortPlace): Promise<OuterPort> {
-  const server = await StreamServer.listen(address, fabric).catch((error: unknown) => {
-    throw listenError(streamAddressText(address), error);
-  });
+  const server = await StreamServer.listen(address, fabric);
   const name = `qemu at ${server.address}`;
   note(`QEMU may connect to ${server.address}.`);
   server.onEvent.on((event) => note(serverText(name, event)));
@@ -52,12 +50,6 @@ function openClient(address: StreamAddress, { fabric, clock, note }: PortPlace):
       return Promise.resolve();
     },
   };
-}
-
-/** What the system said, as a sentence for the person who chose the address. */
-export function listenError(address: string, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  return new PortError(`nothing can listen at ${address} (${error.message}); give an address of here that is free.`);
 }
 
 /** Tells of the first failure of a row, and of what ends it. */

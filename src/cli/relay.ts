@@ -5,7 +5,7 @@ import { UserError } from '../vm/index.node.js';
 import { patience } from './backends.js';
 import { aborted, interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
-import { listenError, serverText } from './qemuPort.js';
+import { serverText } from './qemuPort.js';
 import type { Streams } from './streams.js';
 import { drops, table } from './tables.js';
 
@@ -63,8 +63,7 @@ export async function relay(settings: RelaySettings, streams: Streams): Promise<
 async function listen({ host, port, origins, connections }: RelaySettings, fabric: Switch): Promise<RelayServer> {
   const options = { clock: systemClock, maxConnections: connections, origins };
   return RelayServer.listen({ host, port }, fabric, options).catch((error: unknown) => {
-    const explained = listenError(`${host}:${port}`, error);
-    throw explained instanceof PortError ? new UserError(`--listen: ${explained.message}`) : explained;
+    throw error instanceof PortError ? new UserError(`--listen: ${error.message}`) : error;
   });
 }
 

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP, SocketAddress } from 'node:net';
+import { obstacle } from './obstacle.node.js';
 import { PortError, portNumber } from './portError.js';
 import {
   vxlanBytes,
@@ -44,20 +45,9 @@ export async function openVxlan(options: OpenVxlanOptions): Promise<VxlanPort> {
     await datagrams.open(here?.address, port);
   } catch (error) {
     await vxlan.close();
-    throw new PortError(obstacle(error as NodeJS.ErrnoException, local, port));
+    throw new PortError(obstacle(error, `UDP port ${port}${local === undefined ? '' : ` of ${local}`}`, local));
   }
   return vxlan;
-}
-
-/** The system's reasons not to open a socket, as a sentence. */
-function obstacle(error: NodeJS.ErrnoException, local: string | undefined, port: number): string {
-  const place = `UDP port ${port}${local === undefined ? '' : ` of ${local}`}`;
-  const reasons: Record<string, string> = {
-    EADDRINUSE: `${place} is in use; give another port or local address.`,
-    EADDRNOTAVAIL: `${local ?? 'The local address'} is no address of this machine; give one that is, or leave it out.`,
-    EACCES: `${place} needs rights that this user does not have; give a port from 1024 on.`,
-  };
-  return reasons[error.code ?? ''] ?? `${place} can't be opened: ${error.message}.`;
 }
 
 /** Reads an address, with a port or without. @throws PortError when it is none */

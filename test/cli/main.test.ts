@@ -37,14 +37,17 @@ describe('bad use', () => {
     [['boot', '--port', 'qemu:connect:localhost:0'], /^--port .*: an address is HOST:PORT/],
     [
       ['boot', '--port', 'qemu:listen:/nonexistent/a', '--exec', 'ls'],
-      /^--port 'qemu:listen:\/nonexistent\/a': nothing can listen at \/nonexistent\/a \(.*\); give an address/,
+      /^--port 'qemu:listen:\/nonexistent\/a': no socket can be made at \/nonexistent\/a: there is no such folder/,
     ],
     [['boot', '--port', 'relay:http://a/'], /^--port 'relay:http:\/\/a\/': a relay is at ws:\/\/HOST:PORT\/ or wss/],
     [['boot', '--port', 'relay:ws:///'], /^--port .*: a relay is at/],
     [['boot', '--port', 'relay:ws://a:b/'], /^--port .*: a relay is at/],
     [['relay', '--listen', 'here'], /^--listen takes HOST:PORT, such as 127\.0\.0\.1:8087; 'here' is not one\.$/],
     [['relay', '--listen', '/tmp/relay'], /^--listen takes HOST:PORT/],
-    [['relay', '--listen', '192.0.2.1:1'], /^--listen: nothing can listen at 192\.0\.2\.1:1 \(.*\); give an address/],
+    [
+      ['relay', '--listen', '192.0.2.1:1'],
+      /^--listen: 192\.0\.2\.1 is no address of this machine; give one that is\.$/,
+    ],
     [
       ['relay', '--origin', 'copy.sh'],
       /^--origin takes a page's origin, such as https:\/\/copy\.sh, or \* .*'copy.sh'/,

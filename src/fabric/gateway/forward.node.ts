@@ -1,3 +1,4 @@
+import { obstacle } from '../obstacle.node.js';
 import { PortError } from '../portError.js';
 import type { Forward } from './forwards.js';
 import type { Gateway } from './gateway.js';
@@ -37,18 +38,7 @@ export async function openForward(gateway: Gateway, options: ForwardOptions): Pr
   try {
     await forward.listen(host, port);
   } catch (error) {
-    throw new PortError(obstacle(error as NodeJS.ErrnoException, protocol.toUpperCase(), host, port));
+    throw new PortError(obstacle(error, `${protocol.toUpperCase()} port ${port} of ${host}`, host));
   }
   return forward;
-}
-
-/** The system's reasons not to listen, as a sentence. */
-function obstacle(error: NodeJS.ErrnoException, protocol: string, host: string, port: number): string {
-  const place = `${protocol} port ${port} of ${host}`;
-  const reasons: Record<string, string> = {
-    EADDRINUSE: `${place} is in use; give another.`,
-    EADDRNOTAVAIL: `${host} is no address of this machine; give one that is, or leave it out.`,
-    EACCES: `${place} needs rights that this user does not have; give a port from 1024 on.`,
-  };
-  return reasons[error.code ?? ''] ?? `nothing can listen at ${place}: ${error.message}.`;
 }

@@ -5,6 +5,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 
 import type { Clock } from '../../virtio/clock.js';
 import { Signal } from '../../virtio/signal.js';
+import { obstacle } from '../obstacle.node.js';
+import { PortError } from '../portError.js';
 import { Connections, type ConnectionCounters, type Fabric } from './connections.js';
 import { remoteText, streamAddressText } from './streamAddress.node.js';
 import { WebSocketWire } from './webSocket.js';
@@ -72,7 +74,7 @@ export class RelayServer {
     this.cancelPing = clock.after(pingInterval, () => this.ping());
   }
 
-  /** @throws the system's error where nothing can listen at this address */
+  /** @throws PortError where nothing can listen at this address */
   static async listen(
     address: { readonly host: string; readonly port: number },
     fabric: Fabric,
@@ -85,7 +87,7 @@ export class RelayServer {
       });
     } catch (error) {
       made.cancelPing();
-      throw error;
+      throw new PortError(obstacle(error, streamAddressText(address), address.host));
     }
     return made;
   }

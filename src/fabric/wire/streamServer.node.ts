@@ -1,7 +1,9 @@
-import { unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
 import { Signal } from '../../virtio/signal.js';
+import { obstacle, pathObstacle } from '../obstacle.node.js';
+import { PortError } from '../portError.js';
 import { Connections, type ConnectionCounters, type Fabric } from './connections.js';
 import { SocketWire } from './socketWire.node.js';
 import { remoteText, streamAddressText, type StreamAddress } from './streamAddress.node.js';
@@ -33,7 +35,7 @@ export class StreamServer {
 
   /**
    * A socket file that nobody listens on any more is replaced.
-   * @throws the system's error where nothing can listen at this address
+   * @throws PortError where nothing can listen at this address
    */
   static async listen(
     address: StreamAddress,
@@ -42,11 +44,10 @@ export class StreamServer {
   ): Promise<StreamServer> {
     const made = new StreamServer(fabric, options);
     try {
-      await listening(made.server, address);
+      await replacing(made.server, address);
     } catch (error) {
-      if (!('path' in address) || !isCode(error, 'EADDRINUSE') || !(await isDeserted(address.path))) throw error;
-      await unlink(address.path);
-      await listening(made.server, address);
+      const place = streamAddressText(address);
+      throw new PortError('path' in address ? pathObstacle(error, place) : obstacle(error, place, address.host));
     }
     return made;
   }
@@ -89,6 +90,17 @@ export class StreamServer {
   }
 }
 
+/** Listens, in the place of a socket file that nobody listens on any more. */
+async function replacing(server: Server, address: StreamAddress): Promise<void> {
+  try {
+    await listening(server, address);
+  } catch (error) {
+    if (!('path' in address) || !isCode(error, 'EADDRINUSE') || !(await isDeserted(address.path))) throw error;
+    await unlink(address.path);
+    await listening(server, address);
+  }
+}
+
 function listening(server: Server, address: StreamAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -100,7 +112,9 @@ function listening(server: Server, address: StreamAddress): Promise<void> {
 }
 
 /** Whether a socket file is left of a program that is gone. */
-function isDeserted(path: string): Promise<boolean> {
+async function isDeserted(path: string): Promise<boolean> {
+  // Who connects to a file that is no socket is refused too.
+  if (!(await lstat(path)).isSocket()) return false;
   return new Promise((resolve) => {
     const socket = createConnection({ path });
     socket.once('error', (error) => resolve(isCode(error, 'ECONNREFUSED')));
