@@ -4,7 +4,8 @@ import type { Case } from '../lab/conformance/case.js';
 import { count, differs, sideBySide, type ComparedCase, type ResultCounts } from '../lab/conformance/compare.js';
 import { comparisonPage } from '../lab/conformance/comparePage.js';
 import type { CaseResult, Subject } from '../lab/conformance/run.js';
-import { runWithProgress } from './conform.js';
+import { runInSteps } from './conform.js';
+import { inSteps } from './steps.js';
 import { coloursFor, type Colours, type Output, type Streams } from './streams.js';
 import { table } from './tables.js';
 import { wrapTightly } from './wrap.js';
@@ -32,10 +33,13 @@ export interface CompareReport {
 
 /** `vmq conform --compare`: runs the cases against several devices, and shows where they differ. Answers the exit status. */
 export async function compare({ targets, cases, json, html }: CompareSettings, streams: Streams): Promise<number> {
-  const runs = [];
-  for (const subject of targets) {
-    runs.push({ target: subject.name, results: await runWithProgress(subject, cases, streams) });
-  }
+  const runs = await inSteps(streams.stderr, async (step) => {
+    const done = [];
+    for (const subject of targets) {
+      done.push({ target: subject.name, results: await runInSteps(subject, cases, step) });
+    }
+    return done;
+  });
   const compared = sideBySide(runs);
   const names = runs.map(({ target }) => target);
   if (html !== undefined) await writeFile(html, comparisonPage(compared, names));

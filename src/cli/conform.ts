@@ -4,8 +4,8 @@ import { count } from '../lab/conformance/compare.js';
 import { runCases, type CaseResult, type Subject } from '../lab/conformance/run.js';
 import { subjects } from '../lab/conformance/subjects.node.js';
 import { UserError } from '../vm/index.node.js';
-import { createProgress } from './progress.js';
 import { similarNames } from './similar.js';
+import { inSteps, type Step } from './steps.js';
 import { coloursFor, type Streams } from './streams.js';
 
 export interface ConformSettings {
@@ -16,7 +16,7 @@ export interface ConformSettings {
 
 /** `vmq conform`: runs the cases of the specification against a device. Answers the exit status: 0 when none failed. */
 export async function conform({ target, cases, json }: ConformSettings, streams: Streams): Promise<number> {
-  const results = await runWithProgress(target, cases, streams);
+  const results = await inSteps(streams.stderr, (step) => runInSteps(target, cases, step));
   const summary = count(results);
   if (json) {
     streams.stdout.write(`${JSON.stringify({ target: target.name, results, summary }, undefined, 2)}\n`);
@@ -33,20 +33,9 @@ export async function conform({ target, cases, json }: ConformSettings, streams:
   return summary.failed === 0 ? 0 : 1;
 }
 
-/** Runs the cases, and says on standard error how far that is. */
-export async function runWithProgress(
-  subject: Subject,
-  cases: readonly Case[],
-  streams: Streams,
-): Promise<CaseResult[]> {
-  const progress = createProgress(streams.stderr);
-  try {
-    return await runCases(subject, cases, (index, { id }) => {
-      progress.step(`${subject.name}: ${id}`, index / cases.length);
-    });
-  } finally {
-    progress.stop();
-  }
+/** Runs the cases, each of them a step. */
+export function runInSteps(subject: Subject, cases: readonly Case[], step: Step): Promise<CaseResult[]> {
+  return runCases(subject, cases, (index, { id }) => step(`${subject.name}: ${id}`, index / cases.length));
 }
 
 /** Reads the value of an option that names a device. @throws UserError when there is no such device */

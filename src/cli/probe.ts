@@ -12,8 +12,8 @@ import type { Target } from '../lab/targets/target.js';
 import { UserError } from '../vm/index.node.js';
 import type { Acceptance } from './acceptance.js';
 import { probeText, sweepText } from './probeText.js';
-import { createProgress } from './progress.js';
-import type { Streams } from './streams.js';
+import { inSteps, type Step } from './steps.js';
+import type { Output, Streams } from './streams.js';
 
 export interface ProbeSettings {
   readonly target: Subject;
@@ -40,39 +40,44 @@ export interface SweepReport extends Sweep {
  * `vmq probe`: shows what a card offers and how it negotiates. Answers the exit status: 0 when the card agreed, or in a
  * sweep did with every set as the specification says.
  */
-export async function probe(settings: ProbeSettings, streams: Streams): Promise<number> {
-  const target = await makeTarget(settings);
-  try {
-    return settings.sweep ? await showSweep(target, settings, streams) : await showProbe(target, settings, streams);
-  } finally {
-    await target.close();
-  }
+export async function probe(settings: ProbeSettings, { stdout, stderr }: Streams): Promise<number> {
+  const { status, text } = await inSteps(stderr, async (step) => {
+    const target = await makeTarget(settings);
+    try {
+      return settings.sweep
+        ? await sweepTarget(target, settings, stdout, step)
+        : await probeTarget(target, settings, stdout);
+    } finally {
+      await target.close();
+    }
+  });
+  stdout.write(text);
+  return status;
 }
 
-async function showProbe(target: Target, settings: ProbeSettings, { stdout }: Streams): Promise<number> {
+/** The exit status, and what there is to print. */
+interface Shown {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function probeTarget(target: Target, settings: ProbeSettings, stdout: Output): Promise<Shown> {
   const transport = await openModern(target.machine);
   const negotiated = await negotiateStepByStep(transport, settings.accept ?? ((offered) => offered));
   const card = await readTree(transport, await transport.offered());
   const report: ProbeReport = { target: settings.target.name, ...negotiated, card };
-  stdout.write(settings.json ? json(report) : probeText(report, stdout));
-  return negotiated.refusal ? 1 : 0;
+  return { status: negotiated.refusal ? 1 : 0, text: settings.json ? json(report) : probeText(report, stdout) };
 }
 
-async function showSweep(target: Target, settings: ProbeSettings, { stdout, stderr }: Streams): Promise<number> {
+async function sweepTarget(target: Target, settings: ProbeSettings, stdout: Output, step: Step): Promise<Shown> {
   const transport = await openModern(target.machine);
-  const progress = createProgress(stderr);
-  try {
-    const found = await sweep(transport, {
-      ...settings.sweep,
-      progress: (done, all) => progress.step(`${settings.target.name}: set ${done} of ${all}`, done / all),
-    });
-    progress.stop();
-    const report: SweepReport = { target: settings.target.name, ...found };
-    stdout.write(settings.json ? json(report) : sweepText(report, stdout));
-    return found.surprises.length === 0 ? 0 : 1;
-  } finally {
-    progress.stop();
-  }
+  const found = await sweep(transport, {
+    ...settings.sweep,
+    progress: (done, all) => step(`${settings.target.name}: set ${done} of ${all}`, done / all),
+  });
+  const report: SweepReport = { target: settings.target.name, ...found };
+  const status = found.surprises.length === 0 ? 0 : 1;
+  return { status, text: settings.json ? json(report) : sweepText(report, stdout) };
 }
 
 function json(report: unknown): string {

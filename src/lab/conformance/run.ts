@@ -25,23 +25,30 @@ export interface CaseResult {
   readonly seen: string;
 }
 
-/** Runs the cases. What goes wrong within one is its result, and holds up no other. */
+/**
+ * Runs the cases. What goes wrong within one is its result, and holds up no other.
+ * @param before told of each case, which waits for it; what it throws ends the run, when the cases under way are done
+ */
 export async function runCases(
   subject: Subject,
   cases: readonly Case[],
-  before: (index: number, next: Case) => void = () => undefined,
+  before: (index: number, next: Case) => Promise<void> | void = () => undefined,
 ): Promise<CaseResult[]> {
   const offers = new Offers(subject);
   const results = new Array<CaseResult>(cases.length);
-  const waiting = cases.entries();
+  // A generator, unlike an array's iterator, ends for all loops over it when one of them is left by an error.
+  const waiting = (function* () {
+    yield* cases.entries();
+  })();
   const work = async (): Promise<void> => {
     for (const [index, one] of waiting) {
-      before(index, one);
+      await before(index, one);
       const { id, statements, section, expects: expected } = one;
       results[index] = { case: id, statements, section, expected, ...(await outcome(subject, one, offers)) };
     }
   };
-  await Promise.all(Array.from({ length: subject.parallel ?? 1 }, work));
+  const ends = await Promise.allSettled(Array.from({ length: subject.parallel ?? 1 }, work));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason as Error;
   return results;
 }
 

@@ -9,8 +9,8 @@ export interface SweepOptions {
   readonly random?: number;
   /** Of the chance, a whole number; 1 when left out. */
   readonly seed?: number;
-  /** Told before each set: how many were tried, and how many there are. */
-  readonly progress?: (done: number, all: number) => void;
+  /** Told before each set, which waits for it: how many were tried, and how many there are. What it throws ends the sweep. */
+  readonly progress?: (done: number, all: number) => Promise<void> | void;
 }
 
 /** What became of the sets of one kind. A device should agree to those that break no rule, and must refuse the others. */
@@ -62,7 +62,7 @@ export async function sweep(transport: ModernTransport, options: SweepOptions = 
     let taken = 0;
     const before = surprises.sets;
     for (const set of sets) {
-      progress(done++, all);
+      await progress(done++, all);
       const agreed = await agrees(transport, set);
       if (agreed) taken++;
       surprises.judge(set, agreed, offered);

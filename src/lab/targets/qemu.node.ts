@@ -259,7 +259,8 @@ function failure(child: ChildProcess, program: string): Promise<never> {
 /** Why QEMU ended: its sockets break first, and then it says it. */
 async function lastWords(failed: Promise<never>, error: Error): Promise<Error> {
   const said = failed.catch((reason: unknown) => (reason instanceof Error ? reason : error));
-  return Promise.race([said, sleep(patience, error)]);
+  // The wait alone keeps no process alive that is done.
+  return Promise.race([said, sleep(patience, error, { ref: false })]);
 }
 
 function ended(child: ChildProcess): Promise<void> {

@@ -73,7 +73,7 @@ describe('a sweep', () => {
   it('finds that our card does as the specification says', async () => {
     const transport = await openModern(inProcess().machine);
     const told: number[] = [];
-    const found = await sweep(transport, { random: 90, progress: (done) => told.push(done) });
+    const found = await sweep(transport, { random: 90, progress: (done) => void told.push(done) });
     const offered = await transport.offered();
     const count = found.offered.length - 1;
     expect(found.surprises).toEqual([]);
