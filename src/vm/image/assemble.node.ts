@@ -52,7 +52,8 @@ export async function assembleImage(assembly: Assembly): Promise<string> {
   const packages = await unpack(assembly, [...tools, kernel]);
 
   progress('packing the image', starts.pack);
-  const { release, image, tree: modules } = await readKernel(packageOf(packages, kernel.name), recipe.modules, scratch);
+  const kernelFiles = packageOf(packages, kernel.name);
+  const { release, image, tree: modules } = await readKernel(kernelFiles, recipe.modules, assembly);
   const tree: Tree = new Map([...(await programTree(recipe, packages)), ...modules, ...ownTree(recipe)]);
   const contents = {
     kernel: image,

@@ -16,28 +16,34 @@ export interface Kernel {
   readonly tree: Tree;
 }
 
+/** Where modules are unpacked, and what ends that. */
+interface Workplace {
+  readonly scratch: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 const kernelImage = /^boot\/vmlinuz-(.+)$/;
 
 /**
  * Takes the kernel and the modules that the patterns name out of a kernel's package.
- * @throws UserError when the package holds no kernel.
+ * @throws UserError when the package holds no kernel; the signal's reason
  */
 export async function readKernel(
   unpacked: UnpackedPackage,
   patterns: readonly string[],
-  scratch: string,
+  work: Workplace,
 ): Promise<Kernel> {
   const path = unpacked.paths.find((candidate) => kernelImage.test(candidate));
   const release = kernelImage.exec(path ?? '')?.[1];
   if (path === undefined || release === undefined) throw new UserError(`The package ${unpacked.name} holds no kernel.`);
-  return { release, image: await unpacked.read(path), tree: await moduleTree(unpacked, release, patterns, scratch) };
+  return { release, image: await unpacked.read(path), tree: await moduleTree(unpacked, release, patterns, work) };
 }
 
 async function moduleTree(
   unpacked: UnpackedPackage,
   release: string,
   patterns: readonly string[],
-  scratch: string,
+  work: Workplace,
 ): Promise<Tree> {
   const folder = `usr/lib/modules/${release}`;
   const files = new Map<string, string>();
@@ -50,7 +56,7 @@ async function moduleTree(
     {
       paths: [...files.keys()],
       read: async (path) => {
-        const module = await readModule(unpacked, files.get(path) ?? path, scratch);
+        const module = await readModule(unpacked, files.get(path) ?? path, work);
         contents.set(path, module);
         return readModuleInfo(path, module);
       },
@@ -70,12 +76,17 @@ async function moduleTree(
 }
 
 /** Reads a module. A compressed one is unpacked here, so that the guest's slower processor need not. */
-async function readModule(unpacked: UnpackedPackage, path: string, scratch: string): Promise<Uint8Array> {
+async function readModule(
+  unpacked: UnpackedPackage,
+  path: string,
+  { scratch, signal }: Workplace,
+): Promise<Uint8Array> {
+  signal?.throwIfAborted();
   const bytes = await unpacked.read(path);
   if (!path.endsWith('.xz')) return bytes;
   const compressed = join(scratch, 'module.xz');
   await writeFile(compressed, bytes);
-  const { status, stdout, stderr } = await run('xz', ['--decompress', '--stdout', compressed]);
+  const { status, stdout, stderr } = await run('xz', ['--decompress', '--stdout', compressed], { signal });
   if (status !== 0) throw new Error(`unpacking ${path} failed: ${stderr.trim()}`);
   return stdout;
 }

@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 
 export interface ProcessOptions {
   readonly directory?: string;
+  /** Ends the program. */
   readonly signal?: AbortSignal | undefined;
   /** Called with each line that the program writes to file descriptor 3. */
   readonly onStatus?: (line: string) => void;
@@ -25,7 +26,7 @@ const packageOf: Record<string, string> = {
 
 /**
  * Runs a program to its end, in the C locale so that its messages can be read. Answers whatever its exit status is.
- * @throws UserError when the program is not on this machine.
+ * @throws UserError when the program is not on this machine; the signal's reason, once the program has ended
  */
 export function run(program: string, args: readonly string[], options: ProcessOptions = {}): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
@@ -46,11 +47,14 @@ export function run(program: string, args: readonly string[], options: ProcessOp
       lines.forEach((line) => options.onStatus?.(line));
     });
     child.on('error', (error: NodeJS.ErrnoException) => {
+      // The program was told to end, and 'close' comes when it has: until then it may still write to its files.
+      if (error.name === 'AbortError') return;
       const missing = error.code === 'ENOENT' && error.syscall?.startsWith('spawn');
       reject(missing ? missingProgram(program) : error);
     });
     child.on('close', (status) => {
-      resolve({ status: status ?? 1, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() });
+      if (options.signal?.aborted) reject(options.signal.reason as Error);
+      else resolve({ status: status ?? 1, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() });
     });
   });
 }
