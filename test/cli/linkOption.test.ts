@@ -22,6 +22,7 @@ describe('--link', () => {
       },
     ]);
     expect(guestLink('rate=1gbit, delay=0s')[0].conditions).toEqual({ rate: 1e9, delay: 0 });
+    expect(guestLink('lane-rate=1mbit,queue=5ms')[0].conditions).toEqual({ laneRate: 1e6, queue: 5 });
   });
 
   it('takes what is just within the limits', () => {
@@ -65,6 +66,10 @@ describe('--link', () => {
     ['seed=4294967296', /seed takes a whole number from 0 to 4294967295; '4294967296' is not one\.$/],
     ['jitter=2ms', /jitter is 2 ms; it must be at most the delay, which is 0 ms/],
     ['reorder=1%', /reorder needs a delay/],
+    [
+      'queue=5ms,delay=1ms',
+      "--link 'queue=5ms,delay=1ms': queue needs a rate, as it limits what waits for its turn at that.",
+    ],
     ['delay=1ms,delay=2ms', '--link: delay is there twice.'],
   ])('refuses %j', (text, message) => {
     expect(() => guestLink(text)).toThrow(UserError);

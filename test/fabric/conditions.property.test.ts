@@ -72,7 +72,8 @@ describe('a link with conditions', () => {
           const clock = new ManualClock();
           const receiver = new TestCard(2, lanes);
           // There is room for all, so that nobody is told to wait.
-          const link = new ConditionedLink(receiver, { ...conditions, queue: 60_000, laneBytes: 1 << 26 }, { clock });
+          const queue = Math.min(conditions.rate, conditions.laneRate) < Infinity ? 60_000 : undefined;
+          const link = new ConditionedLink(receiver, { ...conditions, queue, laneBytes: 1 << 26 }, { clock });
           const card = new TestCard(1, lanes);
           connect(card, link.port);
           const came: number[] = [];

@@ -408,6 +408,7 @@ describe('a link with conditions', () => {
   });
 
   it.each([
+    [{ queue: 5, delay: 1 }, /^queue needs a rate/],
     [{ rate: 0 }, /^rate is 0 bit\/s; it must be at least 1 bit\/s\.$/],
     [{ laneRate: -1 }, /^laneRate/],
     [{ delay: -1 }, /^delay is -1 ms; it must be from 0 to 60000 ms\.$/],

@@ -17,7 +17,7 @@ export interface LinkConditions {
   readonly mtu?: number;
   /**
    * How much may wait for its turn at the rate, in milliseconds of that rate; default 20. One frame may always wait. What
-   * the delay keeps on its way does not count, nor what the receiver has no room for.
+   * the delay keeps on its way does not count, nor what the receiver has no room for. It needs a rate.
    */
   readonly queue?: number;
   /**
@@ -64,9 +64,12 @@ export function linkSettings(conditions: LinkConditions): LinkSettings {
       return [name, value];
     }),
   ) as unknown as LinkSettings;
-  const { jitter, delay, reorder } = settings;
+  const { jitter, delay, reorder, rate, laneRate } = settings;
   if (jitter > delay)
     throw new RangeError(`jitter is ${jitter} ms; it must be at most the delay, which is ${delay} ms.`);
   if (reorder > 0 && delay === 0) throw new RangeError('reorder needs a delay, as a frame overtakes by having none.');
+  if (conditions.queue !== undefined && Math.min(rate, laneRate) === Infinity) {
+    throw new RangeError('queue needs a rate, as it limits what waits for its turn at that.');
+  }
   return settings;
 }
