@@ -103,7 +103,7 @@ export function guestCommand(text: string, guests: GuestNumbers): GuestCommand {
   const [, number, rest] = /^(\d+):(.*)$/s.exec(text) ?? [];
   const guest = number === undefined ? guests.first : Number(number);
   const command = rest ?? text;
-  guests.check(`--exec '${text}'`, guest, '; --guests makes more');
+  guests.check(`--exec '${text}'`, guest);
   if (command.trim() === '') throw new UserError(`--exec '${text}' has no command.`);
   return { guest, command };
 }

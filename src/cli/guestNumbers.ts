@@ -13,11 +13,16 @@ export class GuestNumbers {
     this.last = first + count - 1;
   }
 
-  /** @param what is for that guest; @throws UserError when there is no such guest, with what is added to it */
-  check(what: string, guest: number, hint = ''): void {
+  /** @param what is for that guest; @throws UserError when there is no such guest, with how there could be */
+  check(what: string, guest: number): void {
     const { first, last } = this;
     if (guest >= first && guest <= last) return;
     const there = first === last ? `there is only guest ${first}` : `the guests are ${first} to ${last}`;
-    throw new UserError(`${what} is for guest ${guest}, but ${there}${hint}.`);
+    throw new UserError(`${what} is for guest ${guest}, but ${there}; ${this.hint(guest)}.`);
+  }
+
+  private hint(guest: number): string {
+    if (guest < 1 || guest > lastGuest) return `guests have numbers from 1 to ${lastGuest}`;
+    return guest < this.first ? `--first-guest ${guest} begins with it` : '--guests makes more';
   }
 }

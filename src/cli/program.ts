@@ -303,9 +303,9 @@ export function bootSettings(options: BootOptions): BootSettings {
   }
   const numbers = new GuestNumbers(guests, firstGuest);
   if (numbers.last > lastGuest) {
-    throw new UserError(
-      `--first-guest ${numbers.first} leaves addresses for ${lastGuest + 1 - numbers.first} guests, not ${guests}.`,
-    );
+    const left = lastGuest + 1 - numbers.first;
+    const addresses = left === 1 ? 'an address for 1 guest' : `addresses for ${left} guests`;
+    throw new UserError(`--first-guest ${numbers.first} leaves ${addresses}, not ${guests}.`);
   }
   if (options.workers && backend !== 'switch') {
     throw new UserError(`--workers needs the switch; leave out --backend ${backend}.`);

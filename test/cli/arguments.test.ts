@@ -43,6 +43,15 @@ describe('--exec', () => {
     expect(() => guestCommand(text, new GuestNumbers(1))).toThrow(/there is only guest 1/);
   });
 
+  it.each([
+    ['1:ls', 'the guests are 3 to 4; --first-guest 1 begins with it.'],
+    ['5:ls', 'the guests are 3 to 4; --guests makes more.'],
+    ['0:ls', 'the guests are 3 to 4; guests have numbers from 1 to 254.'],
+    ['255:ls', 'the guests are 3 to 4; guests have numbers from 1 to 254.'],
+  ])('%j is for no guest, and the message says how there would be one', (text, message) => {
+    expect(() => guestCommand(text, new GuestNumbers(2, 3))).toThrow(message);
+  });
+
   it.each(['', '  ', '2:', '2: '])('%j has no command', (text) => {
     expect(() => guestCommand(text, new GuestNumbers(2))).toThrow(/has no command/);
   });
@@ -122,6 +131,9 @@ describe('vmq boot', () => {
     expect(() => bootSettings({ ...last, exec: ['1:a'] })).toThrow('is for guest 1, but the guests are 252 to 254');
     expect(() => bootSettings({ ...options, firstGuest: 253 })).toThrow(
       '--first-guest 253 leaves addresses for 2 guests, not 3.',
+    );
+    expect(() => bootSettings({ ...options, firstGuest: 254 })).toThrow(
+      '--first-guest 254 leaves an address for 1 guest, not 3.',
     );
   });
 });

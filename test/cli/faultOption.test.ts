@@ -73,7 +73,7 @@ describe('--fault', () => {
     const asked = guestFault('gone@guest=3');
     expect(() => checkGuests(asked, new GuestNumbers(3))).not.toThrow();
     expect(() => checkGuests(asked, new GuestNumbers(2))).toThrow(
-      "--fault 'gone@guest=3' is for guest 3, but the guests are 1 to 2.",
+      "--fault 'gone@guest=3' is for guest 3, but the guests are 1 to 2; --guests makes more.",
     );
   });
 

@@ -48,7 +48,7 @@ describe('--forward', () => {
 
   it('goes to guests that there are', () => {
     expect(() => gatewayPort(settings({ forwards: forwardWish('8080:3:80') }))).toThrow(
-      new UserError('--forward 8080:3:80 is for guest 3, but the guests are 1 to 2.'),
+      new UserError('--forward 8080:3:80 is for guest 3, but the guests are 1 to 2; --guests makes more.'),
     );
   });
 

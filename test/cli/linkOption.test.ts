@@ -80,10 +80,10 @@ describe('--link', () => {
     expect(() => guestLink('2:loss=1%', guestLink('2:delay=1ms'))).toThrow(/guest 2 were given already/);
     expect(() => guestLink('loss=1%', guestLink('delay=1ms'))).toThrow(/all links were given already/);
     expect(() => checkLinks(guestLink('3:delay=1ms'), new GuestNumbers(2))).toThrow(
-      '--link is for guest 3, but the guests are 1 to 2.',
+      '--link is for guest 3, but the guests are 1 to 2; --guests makes more.',
     );
     expect(() => checkLinks(guestLink('0:delay=1ms'), new GuestNumbers(1))).toThrow(
-      '--link is for guest 0, but there is only guest 1.',
+      '--link is for guest 0, but there is only guest 1; guests have numbers from 1 to 254.',
     );
     checkLinks(guestLink('2:delay=1ms'), new GuestNumbers(2));
   });
