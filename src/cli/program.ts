@@ -236,8 +236,11 @@ export function createProgram(streams: Streams, exit: (status: number) => void):
     .option('--seed <n>', 'of a sweep: where the chance begins', wholeNumber('seed'), 1)
     .option('--json', 'print one JSON document, and nothing else, on standard output')
     .addHelpText('after', probeNotes)
-    .action(async ({ target, offer = {}, accept, sweep, random, seed, json = false }: ProbeOptions) => {
+    .action(async (options: ProbeOptions, command: Command) => {
+      const { target, offer = {}, accept, sweep, random, seed, json = false } = options;
       if (sweep && accept) throw new UserError('--sweep and --accept both say what is accepted; give one of them.');
+      const ofSweep = ['random', 'seed'].find((name) => command.getOptionValueSource(name) === 'cli');
+      if (!sweep && ofSweep) throw new UserError(`--${ofSweep} is for a sweep; ask for that with --sweep.`);
       exit(await probe({ target, offer, accept, sweep: sweep ? { random, seed } : undefined, json }, streams));
     });
 

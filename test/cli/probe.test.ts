@@ -61,6 +61,8 @@ describe('vmq probe', () => {
     ],
     [['--target', 'virtio-mq', '--offer', '-CTRL_VQ,+MQ'], '--offer can’t be'],
     [['--target', 'virtio-mq', '--sweep', '--accept', 'MQ'], '--sweep and --accept both say what is accepted'],
+    [['--target', 'virtio-mq', '--random', '200'], '--random is for a sweep; ask for that with --sweep.'],
+    [['--target', 'virtio-mq', '--seed', '5', '--accept', 'MQ'], '--seed is for a sweep; ask for that with --sweep.'],
     [['--target', 'virtio-mq', '--random', 'x', '--sweep'], '--random takes a whole number'],
   ])('refuses %j in a sentence', async (args, sentence) => {
     const { status, out, err } = await vmq('probe', ...args);
