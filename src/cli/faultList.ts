@@ -1,4 +1,4 @@
-import { conditionFields, faults, type Condition, type FaultCount } from '../lab/faults/index.js';
+import { conditionFields, conditionsOf, conditionText, faults, type Condition } from '../lab/faults/index.js';
 import type { Streams } from './streams.js';
 import type { StationReport } from './network.js';
 import { table } from './tables.js';
@@ -16,10 +16,15 @@ export interface FaultReport {
   readonly event: string;
   /** What holds where nothing else is said. */
   readonly when: Condition;
+  /** What can be said of when it happens. */
+  readonly conditions: readonly (keyof Condition)[];
 }
 
 export function faultList(): FaultReport[] {
-  return faults.map(({ name, does, expects, spec, event, when = {} }) => ({ name, does, expects, spec, event, when }));
+  return faults.map((fault) => {
+    const { name, does, expects, spec, event, when = {} } = fault;
+    return { name, does, expects, spec, event, when, conditions: conditionsOf(fault) };
+  });
 }
 
 const faultColumns = [
@@ -45,7 +50,7 @@ export function showFaults(json: boolean, { stdout }: Streams): number {
     return 0;
   }
   const rows = list.map(({ name, does, expects, spec, event, when }) => [
-    [name, ...conditionText(when)].join('\n@'),
+    faultText(name, when, '\n'),
     ...[does, expects].map((text) => wrap(text, width)),
     spec.replaceAll(', ', '\n'),
     wrap(event, width / 2),
@@ -57,9 +62,10 @@ export function showFaults(json: boolean, { stdout }: Streams): number {
   return 0;
 }
 
-function conditionText(when: Condition): string[] {
-  const said = Object.entries(when).map(([name, value]) => `${name}=${String(value)}`);
-  return said.length > 0 ? [said.join(',')] : [];
+/** A fault as --fault takes it, here with something before the @. */
+function faultText(name: string, when: Condition, before = ''): string {
+  const conditions = conditionText(when);
+  return conditions === '' ? name : `${name}${before}@${conditions}`;
 }
 
 const countColumns = [
@@ -71,11 +77,7 @@ const countColumns = [
 /** How often each injected fault happened in each guest; no table where none was injected. */
 export function faultTables(stations: readonly StationReport[]): string[] {
   const rows = stations.flatMap(({ number, injected }) =>
-    injected.map((count) => [String(number), faultText(count), String(count.count)]),
+    injected.map(({ fault, when, count }) => [String(number), faultText(fault, when), String(count)]),
   );
   return rows.length > 0 ? [table(countColumns, rows)] : [];
-}
-
-function faultText({ fault, when }: FaultCount): string {
-  return [fault, ...conditionText(when)].join('@');
 }

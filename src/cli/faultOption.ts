@@ -1,4 +1,4 @@
-import { conditionFields, faults, type Condition, type FaultPlan } from '../lab/faults/index.js';
+import { checkCondition, conditionFields, faults, type Condition, type FaultPlan } from '../lab/faults/index.js';
 import { UserError } from '../vm/index.node.js';
 import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
@@ -16,30 +16,48 @@ const names = faults.map(({ name }) => name);
 /**
  * Reads a value of --fault: a fault's name, and behind an @ its conditions with commas between:
  * `interrupt-lost@queue=input.0,every=10`.
- * @throws UserError for a fault or a condition that there is not, and for a value out of its range
+ * @throws UserError for a fault or a condition that there is not, or is there twice, and for a value that is out of its
+ *   range or that the fault does not take
  */
 export function guestFault(text: string, before: readonly GuestFault[] = []): readonly GuestFault[] {
-  const [fault, conditions, ...rest] = text.split('@');
-  if (!names.includes(fault)) throw new UserError(`--fault: no fault is called '${fault}'; ${hint(fault)}`);
+  const [name, conditions, ...rest] = text.split('@');
+  const fault = faults.find((each) => each.name === name);
+  if (!fault) throw new UserError(`--fault: no fault is called '${name}'; ${hint(name)}`);
   if (conditions === '' || rest.length > 0) {
     throw new UserError(`--fault '${text}': behind @ come conditions such as after=100,every=10.`);
   }
-  const when: Record<string, number | string> = {};
-  let guest: number | undefined;
-  for (const item of conditions?.split(',') ?? []) {
+  const { guest, ...when } = conditions === undefined ? {} : conditionsIn(conditions, text);
+  try {
+    checkCondition(when, fault);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`--fault '${text}': ${error.message}.`);
+  }
+  return [...before, { text, fault: name, guest, when }];
+}
+
+function conditionsIn(conditions: string, text: string): Condition & { readonly guest?: number } {
+  const said = new Map<string, number | string>();
+  for (const item of conditions.split(',')) {
     const [, name, value] = /^\s*([a-z]+)=(\S*)\s*$/.exec(item) ?? [];
     if (name === undefined || value === undefined) {
       throw new UserError(`--fault '${text}': a condition is like after=100; '${item}' is not one.`);
     }
-    if (name === 'guest') guest = guestNumber(value);
-    else when[name] = conditionValue(name, value);
+    if (said.has(name)) throw new UserError(`--fault '${text}': ${name} is there twice.`);
+    said.set(name, name === 'guest' ? guestNumber(value) : conditionValue(name, value));
   }
-  return [...before, { text, fault, guest, when }];
+  return Object.fromEntries(said);
 }
 
-/** @throws UserError when a fault is for a guest that there is not */
-export function checkGuests(asked: readonly GuestFault[], guests: GuestNumbers): void {
-  for (const { text, guest = guests.first } of asked) guests.check(`--fault '${text}'`, guest);
+/** @throws UserError when a fault is for a guest or a queue that there is not */
+export function checkPlaces(asked: readonly GuestFault[], guests: GuestNumbers, queuePairs: number): void {
+  for (const { text, guest = guests.first, when } of asked) {
+    guests.check(`--fault '${text}'`, guest);
+    const [kind, pair = 0] = when?.queue?.split('.') ?? [];
+    if (Number(pair) < queuePairs) continue;
+    const last = `${kind}.${queuePairs - 1}`;
+    throw new UserError(`--fault '${text}': with --queues ${queuePairs} the last such queue is ${last}.`);
+  }
 }
 
 function hint(fault: string): string {

@@ -20,7 +20,7 @@ import { standardOutput } from './capture.js';
 import { compare } from './compare.js';
 import { casesNamed, conform, subjectNamed, subjectsNamed } from './conform.js';
 import { showFaults } from './faultList.js';
-import { checkGuests, guestFault, type GuestFault } from './faultOption.js';
+import { checkPlaces, guestFault, type GuestFault } from './faultOption.js';
 import { showFeatures } from './features.js';
 import { checkModern, featureWishes, type NetFeatureWishes } from './featureWishes.js';
 import { buildImage } from './guestBuild.js';
@@ -317,7 +317,7 @@ export function bootSettings(options: BootOptions): BootSettings {
   if (ports && backend !== 'switch') throw new UserError(`--port needs the switch; leave out --backend ${backend}.`);
   const gateway = gatewayOf(options, numbers);
   if (features && !transitional) checkModern(features);
-  if (faults) checkGuests(faults, numbers);
+  if (faults) checkPlaces(faults, numbers, queues);
   if (links) checkLinks(links, numbers);
   return {
     network: {

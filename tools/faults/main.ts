@@ -5,10 +5,11 @@ import { tryFault, type FaultResult } from './linux.js';
 import { page } from './page.js';
 import { scenarios } from './scenarios.js';
 
-const help = `Usage: npm run faults:linux -- [fault…]
+const help = `Usage: npm run faults:linux -- [fault… | --page]
 
 Tries faults of the card on Debian's kernel, all when none is named, and writes what became of its driver to
 docs/faults-linux.json and docs/faults-linux.md. Results of faults that are not tried stay as they are.
+With --page alone nothing is tried: the page is written again from the results.
 `;
 
 const resultsFile = 'docs/faults-linux.json';
@@ -18,6 +19,10 @@ const pageFile = 'docs/faults-linux.md';
 export async function main(names: readonly string[]): Promise<number> {
   if (names.includes('--help')) {
     process.stdout.write(help);
+    return 0;
+  }
+  if (names.length === 1 && names[0] === '--page') {
+    writeFileSync(pageFile, page(knownResults()));
     return 0;
   }
   const unknown = names.find((name) => !scenarios.some(({ fault }) => fault === name));

@@ -1,4 +1,4 @@
-import { faults, type Condition } from '../../src/lab/faults/index.js';
+import { conditionText, faults, type Condition } from '../../src/lab/faults/index.js';
 import { outcomes, type FaultResult, type Outcome } from './linux.js';
 import { scenarios } from './scenarios.js';
 
@@ -50,11 +50,11 @@ function notes(results: readonly FaultResult[]): string[] {
 function row(does: string, { fault, when, happened, outcome, hung, messages }: FaultResult): string {
   const said = messages.map((line) => `\`${line.replaceAll('`', "'").replaceAll('|', '\\|')}\``).join('<br>');
   const what = hung ? `${outcome}: ${hung}` : outcome;
-  const cells = [`\`${fault}\``, does.replaceAll('|', '\\|'), conditionText(when), happened, what, said || 'nothing'];
+  const cells = [`\`${fault}\``, does.replaceAll('|', '\\|'), whenText(when), happened, what, said || 'nothing'];
   return `| ${cells.join(' | ')} |`;
 }
 
-function conditionText(when: Condition): string {
-  const said = Object.entries(when).map(([name, value]) => `${name}=${String(value)}`);
-  return said.length > 0 ? `\`${said.join(',')}\`` : 'always';
+function whenText(when: Condition): string {
+  const said = conditionText(when);
+  return said === '' ? 'always' : `\`${said}\``;
 }

@@ -9,16 +9,25 @@ export interface ConditionField {
   readonly example: string;
   /** The value that a text stands for; NaN or undefined where it stands for none. */
   readonly parse: (text: string) => number | string | undefined;
+  /** The text that stands for a value. */
+  readonly write: (value: number | string) => string;
   readonly valid: (value: unknown) => boolean;
 }
 
 const number = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN);
+
+/** Without an exponent, which small numbers would have. */
+const decimal = (value: number | string): string => {
+  const [digits, exponent] = String(value).split('e-');
+  return exponent === undefined ? digits : `0.${'0'.repeat(Number(exponent) - 1)}${digits.replace('.', '')}`;
+};
 
 const whole = (least: number, means: string, example: string): ConditionField => ({
   takes: `a whole number from ${least} on`,
   means,
   example,
   parse: number,
+  write: decimal,
   valid: (value) => Number.isSafeInteger(value) && Number(value) >= least,
 });
 
@@ -32,10 +41,12 @@ const duration = (means: string, example: string): ConditionField => ({
     const [, digits = '', unit = ''] = /^([\d.]+)(ms|s|m)$/.exec(text) ?? [];
     return number(digits) * (units[unit] ?? NaN);
   },
+  write: (value) => (Number(value) % 1000 === 0 ? `${Number(value) / 1000}s` : `${decimal(value)}ms`),
   valid: (value) => typeof value === 'number' && value >= 0 && value < 2 ** 31,
 });
 
-const queueName = /^(?:(?:input|output)\.\d+|control)$/;
+/** As the device calls them: without zeros before the number. */
+const queueName = /^(?:(?:input|output)\.(?:0|[1-9]\d*)|control)$/;
 
 /** Everything that a condition may say. */
 export const conditionFields: Readonly<Record<keyof Condition, ConditionField>> = {
@@ -47,6 +58,7 @@ export const conditionFields: Readonly<Record<keyof Condition, ConditionField>> 
     means: 'with this probability',
     example: 'probability=0.01',
     parse: number,
+    write: decimal,
     valid: (value) => typeof value === 'number' && value >= 0 && value <= 1,
   },
   seed: whole(0, 'other chances', 'seed=7'),
@@ -55,19 +67,17 @@ export const conditionFields: Readonly<Record<keyof Condition, ConditionField>> 
     means: 'on this queue only',
     example: 'queue=input.0',
     parse: (text) => text,
+    write: String,
     valid: (value) => typeof value === 'string' && queueName.test(value),
   },
   time: duration('not earlier than this', 'time=5s'),
   delay: duration('how long what is late or passes takes', 'delay=200ms'),
 };
 
-/** @throws RangeError for a condition that can't be, in a sentence without its end */
-export function checkCondition(condition: Condition): void {
-  for (const [name, value] of Object.entries(condition)) {
-    const field = Object.hasOwn(conditionFields, name) ? conditionFields[name as keyof Condition] : undefined;
-    if (!field) throw new RangeError(`no condition is called '${name}'`);
-    if (value !== undefined && !field.valid(value)) {
-      throw new RangeError(`${name} takes ${field.takes}; '${String(value)}' is not one`);
-    }
-  }
+/** A condition as text, such as `after=20,delay=5ms`; the fields read the same from it. Empty where it says nothing. */
+export function conditionText(condition: Condition): string {
+  const said = Object.entries(condition) as [keyof Condition, number | string | undefined][];
+  return said
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${conditionFields[name].write(value)}`]))
+    .join(',');
 }

@@ -16,6 +16,7 @@ export const controlFaults: readonly Fault[] = [
     expects: 'the ack tells whether the command was carried out',
     spec: '5.1.6.5',
     event: command,
+    queues: ['control'],
     arm: (bench, trigger) =>
       eachCommand(bench, trigger, (chain, queue) => {
         queue.complete(chain, writeStart(chain, bench.function.plugged.memory, Uint8Array.of(VIRTIO_NET_ERR)));
@@ -27,6 +28,7 @@ export const controlFaults: readonly Fault[] = [
     expects: 'the ack is VIRTIO_NET_OK or VIRTIO_NET_ERR',
     spec: '5.1.6.5',
     event: command,
+    queues: ['control'],
     arm: (bench, trigger) =>
       eachCommand(bench, trigger, (chain, queue) => {
         queue.complete(chain, writeStart(chain, bench.function.plugged.memory, Uint8Array.of(0x55)));
@@ -38,6 +40,7 @@ export const controlFaults: readonly Fault[] = [
     expects: 'no time within which a command is answered',
     spec: '5.1.6.5, 2.6',
     event: command,
+    queues: ['control'],
     when: { times: 1 },
     arm: (bench, trigger) => eachCommand(bench, trigger, () => undefined),
   },

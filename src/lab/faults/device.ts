@@ -1,7 +1,7 @@
 import type { AccessWidth } from '../../virtio/registers.js';
 import type { Bench } from './bench.js';
 import type { Trigger } from './condition.js';
-import type { Fault } from './fault.js';
+import { everyQueue, type Fault } from './fault.js';
 import { eachUse } from './used.js';
 
 const used = 'a used buffer';
@@ -15,6 +15,7 @@ export const deviceFaults: readonly Fault[] = [
     expects: 'a device that can not go on says so; the driver should reset it',
     spec: '2.1.1, 2.1.2',
     event: used,
+    queues: everyQueue,
     when: { times: 1 },
     arm: (bench, trigger) => once(bench, trigger, () => bench.device.fail('fault injection')),
   },
@@ -24,6 +25,7 @@ export const deviceFaults: readonly Fault[] = [
     expects: 'nothing; but surprise removal is a thing of PCI, and all ones are how it looks',
     spec: '4.1',
     event: used,
+    queues: everyQueue,
     when: { times: 1 },
     arm: (bench, trigger) => once(bench, trigger, () => goAway(bench)),
   },
@@ -33,6 +35,8 @@ export const deviceFaults: readonly Fault[] = [
     expects: 'the link status changes with a configuration interrupt',
     spec: '5.1.4, 5.1.6.5.4',
     event: used,
+    queues: everyQueue,
+    takesDelay: true,
     when: { times: 1 },
     arm: (bench, trigger) =>
       once(bench, trigger, () => {
@@ -46,6 +50,8 @@ export const deviceFaults: readonly Fault[] = [
     expects: 'no time within which a packet is sent',
     spec: '2.6, 5.1.6.2',
     event: 'a used buffer of a transmit queue',
+    queues: ['output'],
+    takesDelay: true,
     when: { times: 1 },
     arm: (bench, trigger) =>
       eachUse(bench, (name, queue) => ({ complete, written }) => {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../virtio/clock.js';
 import { Signal } from '../../virtio/signal.js';
 import { Bench, type Card } from './bench.js';
+import { checkCondition } from './checkCondition.js';
 import { Trigger, type Condition } from './condition.js';
-import { checkCondition } from './conditionFields.js';
 import { faults } from './faults.js';
 
 /** A fault to inject, and when it happens. */
@@ -43,13 +43,13 @@ export interface FaultInjection {
  *     const injection = injectFaults(card, [{ fault: 'interrupt-lost', when: { every: 100 } }], systemClock);
  *
  * @param clock the time that the card lives in
- * @throws RangeError for a fault that there is not, or a condition that can't be; nothing is injected then
+ * @throws RangeError for a fault that there is not, or a condition that it does not take; nothing is injected then
  */
 export function injectFaults(card: Card, plans: readonly FaultPlan[], clock: Clock): FaultInjection {
   const chosen = plans.map(({ fault: name, when = {} }) => {
     const fault = faults.find((each) => each.name === name);
     if (!fault) throw new RangeError(`no fault is called '${name}'`);
-    checkCondition(when);
+    checkCondition(when, fault);
     return { fault, when: { ...fault.when, ...when } };
   });
   const bench = new Bench(card, clock);

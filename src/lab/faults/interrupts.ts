@@ -1,6 +1,6 @@
 import { noVector } from '../../pci/ids.js';
 import type { Bench } from './bench.js';
-import type { Fault } from './fault.js';
+import { everyQueue, type Fault } from './fault.js';
 
 const usedBuffers = 'an interrupt for used buffers';
 
@@ -15,6 +15,7 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'the device interrupts it for used buffers, unless it has suppressed that',
     spec: '2.7.7.2, 2.8.10',
     event: usedBuffers,
+    queues: everyQueue,
     arm: (bench, trigger) =>
       aroundInterrupts(bench, (queue, name, send) => {
         if (!trigger.happens(name)) send(queue);
@@ -26,6 +27,7 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'interrupts may come when there is nothing new: suppression is a hint',
     spec: '2.7.7, 2.8.10',
     event: usedBuffers,
+    queues: everyQueue,
     arm: (bench, trigger) =>
       aroundInterrupts(bench, (queue, name, send) => {
         send(queue);
@@ -38,6 +40,8 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'no time within which an interrupt comes',
     spec: '2.7.7.2',
     event: usedBuffers,
+    queues: everyQueue,
+    takesDelay: true,
     arm: (bench, trigger) =>
       aroundInterrupts(bench, (queue, name, send) => {
         if (trigger.happens(name)) bench.after(trigger.condition.delay ?? 100, () => send(queue));
@@ -50,6 +54,8 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'used buffers are visible before their interrupt comes',
     spec: '2.7.8.2, 2.7.7.2',
     event: 'a batch of used buffers',
+    queues: everyQueue,
+    takesDelay: true,
     arm: (bench, trigger) =>
       bench.eachQueue((queue, name) => {
         let late = false;
@@ -75,6 +81,7 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'interrupts may come when there is nothing new',
     spec: '2.7.7, 2.8.10',
     event: usedBuffers,
+    queues: everyQueue,
     when: { times: 1 },
     arm: (bench, trigger) =>
       aroundInterrupts(bench, (queue, name, send) => {
@@ -116,6 +123,7 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'the device may have no resources for a vector: the driver reads back what it has written',
     spec: '4.1.5.1.2.1, 4.1.5.1.2.2',
     event: 'a vector that the driver sets',
+    queues: everyQueue,
     arm: (bench, trigger) => {
       const { interrupts } = bench.function;
       bench.interpose(interrupts, 'setQueueVector', (set) => (queue, vector) => {
@@ -133,6 +141,7 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'the device looks at a queue that it is notified of',
     spec: '2.7.13, 4.1.5.2',
     event: 'a notification',
+    queues: everyQueue,
     arm: (bench, trigger) =>
       bench.interpose(bench.device, 'notify', (notify) => (index, byDriver) => {
         if (byDriver === false || !trigger.happens(bench.device.queueName(index))) notify(index, byDriver);
@@ -144,6 +153,8 @@ export const interruptFaults: readonly Fault[] = [
     expects: 'no time within which the device looks at a queue',
     spec: '2.7.13, 4.1.5.2',
     event: 'a notification',
+    queues: everyQueue,
+    takesDelay: true,
     arm: (bench, trigger) =>
       bench.interpose(bench.device, 'notify', (notify) => (index, byDriver) => {
         if (byDriver !== false && trigger.happens(bench.device.queueName(index))) {

@@ -3,7 +3,7 @@ import { VIRTIO_NET_F_CSUM, VIRTIO_NET_F_CTRL_VQ } from '../../net/features.js';
 import { deviceStatus } from '../../virtio/status.js';
 import { registers, type Bench } from './bench.js';
 import type { Trigger } from './condition.js';
-import type { Fault } from './fault.js';
+import { everyQueue, type Fault } from './fault.js';
 
 const offer = 'a read of a word of features in which it stands';
 
@@ -51,6 +51,7 @@ export const negotiationFaults: readonly Fault[] = [
     expects: 'the status reads as 0 when the reset is done; the driver waits for that',
     spec: '2.4.1, 2.4.2, 4.1.4.3.2',
     event: 'a reset by the driver',
+    takesDelay: true,
     arm: resetEndless,
   },
   {
@@ -59,6 +60,7 @@ export const negotiationFaults: readonly Fault[] = [
     expects: 'a size of 0 says that there is no such queue',
     spec: '4.1.4.3',
     event: "a read of a queue's size",
+    queues: everyQueue,
     arm: (bench, trigger) =>
       bench.register(registers.queueSize, (bytes, queue) => {
         if (trigger.happens(queue)) bytes.fill(0);

@@ -19,6 +19,7 @@ export const packetFaults: readonly Fault[] = [
     expects: 'num_buffers is the number of buffers, at least 1',
     spec: '5.1.6.4.1',
     event: received,
+    queues: ['input'],
     arm: (bench, trigger) => eachHeader(bench, trigger, [[field.numBuffers, 0, 0]]),
   },
   {
@@ -27,6 +28,7 @@ export const packetFaults: readonly Fault[] = [
     expects: 'num_buffers is the number of buffers that the packet came in',
     spec: '5.1.6.4.1',
     event: received,
+    queues: ['input'],
     arm: (bench, trigger) => eachHeader(bench, trigger, [[field.numBuffers, 200, 0]]),
   },
   {
@@ -35,6 +37,7 @@ export const packetFaults: readonly Fault[] = [
     expects: 'csum_start and csum_offset lie within the packet; the driver should check them',
     spec: '5.1.6.4.1, 5.1.6.4.2',
     event: received,
+    queues: ['input'],
     arm: (bench, trigger) =>
       eachHeader(bench, trigger, [
         [field.flags, needsChecksum],
@@ -47,6 +50,7 @@ export const packetFaults: readonly Fault[] = [
     expects: 'gso_type is one of those that it negotiated',
     spec: '5.1.6.4.1',
     event: received,
+    queues: ['input'],
     arm: (bench, trigger) =>
       eachHeader(bench, trigger, [
         [field.gsoType, 0x1f],
@@ -59,6 +63,7 @@ export const packetFaults: readonly Fault[] = [
     expects: 'VIRTIO_NET_HDR_F_DATA_VALID is set for packets whose checksum was validated only',
     spec: '5.1.6.4.1',
     event: received,
+    queues: ['input'],
     arm: (bench, trigger) =>
       eachUse(bench, (name) => ({ chain, first, complete, written }) => {
         if (name.startsWith('input') && first && written > 0 && trigger.happens(name)) {

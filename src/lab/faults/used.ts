@@ -2,7 +2,7 @@ import type { ActiveQueue } from '../../virtio/device.js';
 import { hasFeature, VIRTIO_F_IN_ORDER } from '../../virtio/features.js';
 import type { DescriptorChain } from '../../virtio/chain.js';
 import type { Bench } from './bench.js';
-import type { Fault } from './fault.js';
+import { everyQueue, type Fault } from './fault.js';
 
 const used = 'a used buffer';
 const packet = 'a packet or command that is used';
@@ -31,6 +31,7 @@ export const usedFaults: readonly Fault[] = [
     expects: 'each buffer that was made available is used in the end',
     spec: '2.6, 2.7.13',
     event: used,
+    queues: everyQueue,
     arm: (bench, trigger) =>
       eachUse(bench, (name) => (use) => {
         if (!trigger.happens(name)) use.complete(use.written);
@@ -42,6 +43,8 @@ export const usedFaults: readonly Fault[] = [
     expects: 'no time within which a buffer is used',
     spec: '2.6, 2.7.13',
     event: packet,
+    queues: everyQueue,
+    takesDelay: true,
     arm: (bench, trigger) =>
       eachUse(bench, (name, queue) => {
         let waiting: Use[] = [];
@@ -69,6 +72,8 @@ export const usedFaults: readonly Fault[] = [
     expects: 'without VIRTIO_F_IN_ORDER buffers may be used in any order',
     spec: '2.7.9, 2.8.8',
     event: packet,
+    queues: everyQueue,
+    takesDelay: true,
     arm: (bench, trigger) =>
       eachUse(bench, (name, queue) => {
         let held: Use[] = [];
@@ -110,6 +115,7 @@ export const usedFaults: readonly Fault[] = [
     expects: 'the length in a used entry is at least what was written',
     spec: '2.7.8.2, 2.8.4',
     event: 'a used buffer with something written in it',
+    queues: ['input', 'control'],
     arm: (bench, trigger) =>
       eachUse(bench, (name) => ({ complete, written }) => {
         complete(written > 0 && trigger.happens(name) ? written >>> 1 : written);
@@ -121,6 +127,7 @@ export const usedFaults: readonly Fault[] = [
     expects: 'the length in a used entry is no more than the buffer has room for',
     spec: '2.7.8.2, 2.8.4',
     event: used,
+    queues: everyQueue,
     arm: (bench, trigger) =>
       eachUse(bench, (name) => ({ chain, complete, written }) => {
         complete(trigger.happens(name) ? chain.writableLength + tooLong : written);
@@ -132,6 +139,7 @@ export const usedFaults: readonly Fault[] = [
     expects: 'a used entry names the head of a chain that was made available',
     spec: '2.7.8, 2.8.5',
     event: used,
+    queues: everyQueue,
     when: { times: 1 },
     arm: (bench, trigger) =>
       eachUse(bench, (name) => ({ chain, complete, written }) => {
@@ -145,6 +153,7 @@ export const usedFaults: readonly Fault[] = [
     expects: 'a used entry names a buffer that the driver has not had back',
     spec: '2.7.8, 2.8.5',
     event: used,
+    queues: everyQueue,
     when: { times: 1 },
     arm: (bench, trigger) =>
       eachUse(bench, (name, queue) => {

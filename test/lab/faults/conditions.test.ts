@@ -62,6 +62,8 @@ describe('an injection', () => {
       "queue takes the name of a queue, such as input.0, output.3 or control; 'rx0' is not one",
     ],
     ['gone', { often: 1 }, "no condition is called 'often'"],
+    ['gone', { delay: 1 }, 'gone takes after, every, times, probability, seed, queue, time, but not delay'],
+    ['transmit-stalled', { queue: 'input.0' }, "queue takes output.N with transmit-stalled; 'input.0' is not one"],
   ])('refuses %s with %j, and does nothing then', (fault, when, message) => {
     const plans = [{ fault: 'interrupt-lost' }, { fault, when: when as Condition }];
     expect(() => injectFaults(target, plans, clock)).toThrow(new RangeError(message));

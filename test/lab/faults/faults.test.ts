@@ -381,4 +381,8 @@ describe('the list of faults', () => {
       expect([does, expects].every((text) => text.length > 10 && !text.endsWith('.'))).toBe(true);
     }
   });
+
+  it('has those take a delay that say what it does', () => {
+    for (const { name, does, takesDelay = false } of faults) expect(does.includes('`delay`'), name).toBe(takesDelay);
+  });
 });

@@ -6,6 +6,7 @@ import {
   type NetDriverOptions,
 } from '../../../src/driver/index.js';
 import {
+  faults,
   injectFaults,
   type Condition,
   type FaultInjection,
@@ -30,7 +31,12 @@ export function setting(fault: string, when: Condition = {}, options: Partial<Ne
   const target = inProcess({ queuePairs: 1, ...options });
   const injection = injectFaults(target, [{ fault, when }], target.hardware.clock);
   const seen: InjectedFault[] = [];
-  injection.onFault.on((event) => seen.push(event));
+  const { queues = [] } = faults.find(({ name }) => name === fault)!;
+  injection.onFault.on((event) => {
+    seen.push(event);
+    if (event.queue === undefined || queues.some((kind) => event.queue!.startsWith(kind))) return;
+    throw new Error(`${fault} happened on ${event.queue}, which is none of its queues`);
+  });
   return {
     target,
     injection,
