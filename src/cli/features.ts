@@ -44,9 +44,11 @@ const columns = [
 /** Features that only a card with --transitional offers. */
 const legacy = new Set(netFeatures.filter((feature: Feature) => feature.legacyOnly).map(({ bit }): number => bit));
 
+const eitherOf = (group: readonly string[]): string => (group.length > 1 ? 'either ' : '') + group.join(' or ');
+
 function featureTable(features: readonly FeatureReport[]): string {
   const rows = features.map(({ name, bit, offeredByDefault, dependsOn, spec }) => {
-    const needs = dependsOn.map((group) => group.join(' or ')).join(' and ');
+    const needs = dependsOn.map(eitherOf).join(' and ');
     return [name, String(bit), offeredByDefault ? 'yes' : legacy.has(bit) ? 'transitional' : 'with +', needs, spec];
   });
   return table(columns, rows);

@@ -43,6 +43,9 @@ describe('vmq features', () => {
     const lines = (await vmq('features')).trimEnd().split('\n');
     expect(lines.length).toBe(featureList().length + 2);
     expect(lines.find((line) => line.startsWith('VIRTIO_NET_F_MQ '))).toMatch(/ 22 +yes +VIRTIO_NET_F_CTRL_VQ +5\.1/);
+    expect(lines.find((line) => line.startsWith('VIRTIO_NET_F_HASH_TUNNEL '))).toMatch(
+      / VIRTIO_NET_F_CTRL_VQ and either VIRTIO_NET_F_RSS or VIRTIO_NET_F_HASH_REPORT +5\.1/,
+    );
     expect(lines.find((line) => line.startsWith('VIRTIO_F_ACCESS_PLATFORM '))).toMatch(/ 33 +with \+ /);
     expect(lines.find((line) => line.startsWith('VIRTIO_F_ANY_LAYOUT '))).toMatch(/ 27 +transitional /);
   });
