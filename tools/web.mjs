@@ -1,5 +1,5 @@
-// Serves the web page with a guest to boot in it, on this machine alone: node tools/web.mjs [--port N] [--image FOLDER]
-import { readFile } from 'node:fs/promises';
+// Serves the web page with a guest to boot in it, on this machine alone.
+import { access, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { basename, dirname, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,8 +12,24 @@ process.on('uncaughtException', ({ message }) => {
 });
 
 const { values: options } = parseArgs({
-  options: { port: { type: 'string', default: '8086' }, image: { type: 'string' } },
+  options: {
+    port: { type: 'string', default: '8086' },
+    image: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
+if (options.help) {
+  console.log(`Usage: npm run web -- [--port N] [--image FOLDER]
+
+serve the web page with a guest to boot in it, on this machine alone
+
+  --port N        the TCP port, 0 for any that is free (default: 8086)
+  --image FOLDER  a finished guest image; one is built when left out`);
+  process.exit();
+}
+if (!/^\d+$/.test(options.port) || Number(options.port) > 65_535) {
+  throw new Error(`--port takes a TCP port, 0 to 65535; '${options.port}' is none.`);
+}
 
 const types = {
   '.css': 'text/css; charset=utf-8',
@@ -33,11 +49,23 @@ async function imageFolder() {
   return dirname(image.kernel);
 }
 
+const imageFiles = ['vmlinuz', 'initrd', 'bios.bin', 'vgabios.bin'];
+
+/** Refuses a folder that is no guest image. */
+async function checkImage(folder) {
+  for (const name of imageFiles) {
+    await access(join(folder, name)).catch(() => {
+      throw new Error(`--image takes a folder with ${imageFiles.join(', ')}; '${folder}' has no ${name} to read.`);
+    });
+  }
+}
+
+if (options.image !== undefined) await checkImage(options.image);
 const { outputFiles } = await buildPage({ outdir: 'web', write: false });
 const contents = new Map(outputFiles.map(({ path, contents }) => [`/${basename(path)}`, () => contents]));
 contents.set('/', contents.get('/index.html'));
 const image = options.image ?? (await imageFolder());
-for (const name of ['vmlinuz', 'initrd', 'bios.bin', 'vgabios.bin']) {
+for (const name of imageFiles) {
   contents.set(`/guest/${name}`, () => readFile(join(image, name)));
 }
 
