@@ -1,7 +1,8 @@
 import type { DescriptorChain } from '../virtio/chain.js';
 import type { GuestMemory } from '../virtio/memory.js';
 import type { WrittenPages } from '../virtio/writtenPages.js';
-import { copyWords, type Frame } from './link/frame.js';
+import { copyWords } from './link/copy.js';
+import type { Frame } from './link/frame.js';
 
 /** Copies the first device-readable bytes of a chain, as many as `target` holds; the caller knows that it has them. */
 export function readStart(chain: DescriptorChain, memory: GuestMemory, target: Uint8Array): void {

@@ -27,7 +27,11 @@ const word = {
   headerLength: 9,
   flow: 10,
 } as const;
-const headerBytes = 48;
+/**
+ * 4 behind a multiple of 8, as are the bytes behind the packet header in most receive buffers (virtio 5.1.6.1: 12 or 20 bytes):
+ * what is as far behind one in both is copied out of shared memory by words, see `copyLong`.
+ */
+const headerBytes = 52;
 
 const flag = { needsChecksum: 1, gsoEcn: 2, tunnelChecksum: 4, tunnel4: 8, tunnel6: 16 } as const;
 
@@ -64,7 +68,7 @@ class RingMemory {
 }
 
 function recordBytes(length: number): number {
-  return headerBytes + ((length + unit - 1) & ~(unit - 1));
+  return (headerBytes + length + unit - 1) & ~(unit - 1);
 }
 
 /** The side that puts frames in. */

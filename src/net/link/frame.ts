@@ -1,4 +1,5 @@
 import { fold, sumBytes, swapIf } from './checksum.js';
+import { copyBytes, copyLong, copyWords, shortCopy } from './copy.js';
 import type { DropReason, FilterReason } from './counters.js';
 
 /** Kinds of segmentation a frame may ask for (virtio 5.1.6.2, `gso_type`). */
@@ -217,26 +218,6 @@ const noBytes = new Uint8Array(0);
 
 /** Most frames have fewer; a 64 KiB segment from Linux has about nineteen. */
 const initialRanges = 24;
-
-/** Up to so many bytes a loop is faster than a call that copies. By words it takes a third of the time. */
-const shortCopy = 64;
-
-function copyBytes(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  for (let i = 0; i < length; i++) target[at + i] = source[start + i];
-}
-
-/** Within one memory without a view, which takes as long as a copy of a thousand bytes, and is garbage then. */
-function copyLong(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  if (source === target) target.copyWithin(at, start, start + length);
-  else target.set(source.subarray(start, start + length), at);
-}
-
-/** By words of 32 bits, wherever they lie: frames are aligned to nothing. */
-export function copyWords(source: DataView, start: number, length: number, target: DataView, at: number): void {
-  const words = length & ~3;
-  for (let i = 0; i < words; i += 4) target.setInt32(at + i, source.getInt32(start + i, true), true);
-  for (let i = words; i < length; i++) target.setInt8(at + i, source.getInt8(start + i));
-}
 
 /** Enough for Ethernet, two VLAN tags, IPv6 with an extension header, and TCP's ports. */
 export const headBytes = 128;

@@ -168,7 +168,7 @@ describe('a link between two threads', () => {
     const right = new TestCard(2, 2);
     connect(new TestCard(1, 2), a.port);
     connect(right, b.port);
-    const longest = small.ringBytes - 48;
+    const longest = small.ringBytes - 52;
     const send = (frame: Frame): Sent => {
       const sent = a.port.send(frame, 0);
       a.port.flush();

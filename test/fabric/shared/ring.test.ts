@@ -60,6 +60,16 @@ describe('a ring', () => {
     });
   });
 
+  it('has every frame begin 4 bytes behind a multiple of 8, as behind the packet header in a receive buffer', () => {
+    const { writer, reader } = newRing();
+    for (let length = 200; length < 217; length++) {
+      writer.push(frameOf(bytesOf(length, length)));
+      const { bytes, start } = reader.head()!.head();
+      expect((bytes.byteOffset + start) % 8).toBe(4);
+      reader.shift();
+    }
+  });
+
   it('is full for a frame that does not fit, and tells when half of it is free again', () => {
     const { writer, reader } = newRing();
     let count = 0;
