@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeCacheFolder } from './cache.node.js';
 
 const suffix = '.state';
 const unfinished = '.part';
@@ -59,7 +60,7 @@ export class SnapshotCache {
 
   /** Keeps a state, all of it or nothing, and lets go of those that were not used for longest. */
   async write(key: string, state: ArrayBuffer): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
+    await makeCacheFolder(this.folder);
     const part = join(this.folder, `${key}-${process.pid}${unfinished}`);
     try {
       const file = await open(part, 'w');

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { makeCacheFolder } from '../cache.node.js';
 import type { Apt } from './apt.node.js';
 import type { PackageRecord } from './packages.js';
 
@@ -33,7 +34,7 @@ export class PackageStore {
     scratch: string,
     onFraction: (fraction: number) => void,
   ): Promise<void> {
-    await mkdir(this.#directory, { recursive: true });
+    await makeCacheFolder(this.#directory);
     await mkdir(scratch, { recursive: true });
     await apt.download(records, scratch, (line) => {
       // dlstatus:NUMBER:PERCENT:TEXT

@@ -83,6 +83,15 @@ describe('the folder of a build', () => {
     await expect(buildingFolder(join(cache, 'images'))).rejects.toThrow(UserError);
     await expect(buildingFolder(join(cache, 'images'))).rejects.toThrow('VMQ_CACHE');
   });
+
+  it('is made with the folders above it', async () => {
+    const images = join(cache, 'not', 'yet', 'images');
+    expect(await buildingFolder(images)).toContain(images);
+  });
+
+  it.skipIf(process.platform !== 'linux')('cannot be in a file system that takes no folders', async () => {
+    await expect(buildingFolder('/proc/nowhere/virtio-mq/images')).rejects.toThrow('(ENOENT); set VMQ_CACHE');
+  });
 });
 
 describe('buildGuestImage', () => {
