@@ -43,13 +43,15 @@ export interface FaultInjection {
  *     const injection = injectFaults(card, [{ fault: 'interrupt-lost', when: { every: 100 } }], systemClock);
  *
  * @param clock the time that the card lives in
- * @throws RangeError for a fault that there is not, or a condition that it does not take; nothing is injected then
+ * @throws RangeError for a fault that there is not, a condition that it does not take, or a queue that the card does not
+ *   have; nothing is injected then
  */
 export function injectFaults(card: Card, plans: readonly FaultPlan[], clock: Clock): FaultInjection {
   const chosen = plans.map(({ fault: name, when = {} }) => {
     const fault = faults.find((each) => each.name === name);
     if (!fault) throw new RangeError(`no fault is called '${name}'`);
     checkCondition(when, fault);
+    checkCard(card, when);
     return { fault, when: { ...fault.when, ...when } };
   });
   const bench = new Bench(card, clock);
@@ -70,4 +72,11 @@ export function injectFaults(card: Card, plans: readonly FaultPlan[], clock: Clo
     },
     stop: () => bench.stop(),
   };
+}
+
+/** Whatever a driver negotiates: a queue that it does without is still one of the card's. */
+function checkCard({ device: { maxQueuePairs } }: Card, { queue }: Condition): void {
+  const [, pair = 0] = queue?.split('.') ?? [];
+  if (Number(pair) < maxQueuePairs) return;
+  throw new RangeError(`the card has no queue ${queue}; it has ${maxQueuePairs} pairs, from input.0 and output.0 on`);
 }

@@ -64,6 +64,11 @@ describe('an injection', () => {
     ['gone', { often: 1 }, "no condition is called 'often'"],
     ['gone', { delay: 1 }, 'gone takes after, every, times, probability, seed, queue, time, but not delay'],
     ['transmit-stalled', { queue: 'input.0' }, "queue takes output.N with transmit-stalled; 'input.0' is not one"],
+    [
+      'interrupt-lost',
+      { queue: 'output.4' },
+      'the card has no queue output.4; it has 4 pairs, from input.0 and output.0 on',
+    ],
   ])('refuses %s with %j, and does nothing then', (fault, when, message) => {
     const plans = [{ fault: 'interrupt-lost' }, { fault, when: when as Condition }];
     expect(() => injectFaults(target, plans, clock)).toThrow(new RangeError(message));
