@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { copyLong } from '../../src/net/link/copy.js';
 
-const size = 20_000;
+const size = 40_000;
 const place = fc.nat(100);
 
 /** What of a buffer a view shows, behind some bytes of others. */
@@ -20,7 +20,11 @@ function filled(kind: string, behind: number, seed: number): Uint8Array {
 }
 
 // Lengths on both sides of the limits: where words are worth it, and of the piece that is copied at once.
-const length = fc.oneof(fc.integer({ min: 65, max: 600 }), fc.integer({ min: 4000, max: 4200 }), fc.nat(size - 100));
+const length = fc.oneof(
+  fc.integer({ min: 65, max: 600 }),
+  fc.integer({ min: 16_300, max: 16_500 }),
+  fc.nat(size - 100),
+);
 
 it.each([
   ['from one memory to another', false],

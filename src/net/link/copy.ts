@@ -42,7 +42,8 @@ function isShared(bytes: Uint8Array): boolean {
   return !(bytes.buffer instanceof ArrayBuffer);
 }
 
-const asideBytes = 4096;
+/** Half of what a core's first cache usually holds. */
+const asideBytes = 16384;
 const aside = new Uint8Array(asideBytes + wordBytes);
 
 /**
