@@ -89,8 +89,8 @@ describe('the folder of a build', () => {
     expect(await buildingFolder(images)).toContain(images);
   });
 
-  it.skipIf(process.platform !== 'linux')('cannot be in a file system that takes no folders', async () => {
-    await expect(buildingFolder('/proc/nowhere/virtio-mq/images')).rejects.toThrow('(ENOENT); set VMQ_CACHE');
+  it('cannot be where no folder can be made', async () => {
+    await expect(buildingFolder('/proc/nowhere/virtio-mq/images')).rejects.toThrow('set VMQ_CACHE to another');
   });
 });
 
