@@ -5,16 +5,15 @@ import { copyLong } from '../../src/net/link/copy.js';
 const size = 40_000;
 const place = fc.nat(100);
 
-/** What of a buffer a view shows, behind some bytes of others. */
-type Memory = (behind: number) => Uint8Array;
-const memories: Record<string, Memory> = {
-  own: (behind) => new Uint8Array(new ArrayBuffer(behind + size), behind),
-  shared: (behind) => new Uint8Array(new SharedArrayBuffer(behind + size), behind),
-};
-const memory = fc.constantFrom('own', 'shared');
+const memory = fc.constantFrom(ArrayBuffer, SharedArrayBuffer);
 
-function filled(kind: string, behind: number, seed: number): Uint8Array {
-  const bytes = memories[kind](behind);
+/** A view of a buffer, behind some bytes of others. */
+function filled(
+  Memory: ArrayBufferConstructor | SharedArrayBufferConstructor,
+  behind: number,
+  seed: number,
+): Uint8Array {
+  const bytes = new Uint8Array(new Memory(behind + size), behind);
   for (let i = 0; i < size; i++) bytes[i] = (i * 7 + (i >>> 8) + seed) & 0xff;
   return bytes;
 }

@@ -51,14 +51,12 @@ const aside = new Uint8Array(asideBytes + wordBytes);
  * shared memory is by words then.
  */
 function copyAside(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  const to = phase(target, at);
-  const from = isShared(source) ? phase(source, start) : to;
+  const from = isShared(source) ? phase(source, start) : phase(target, at);
+  const to = isShared(target) ? phase(target, at) : from;
   for (let done = 0; done < length; done += asideBytes) {
     const size = Math.min(asideBytes, length - done);
     aside.set(source.subarray(start + done, start + done + size), from);
-    if (from !== to && isShared(target)) {
-      aside.copyWithin(to, from, from + size);
-      target.set(aside.subarray(to, to + size), at + done);
-    } else target.set(aside.subarray(from, from + size), at + done);
+    if (from !== to) aside.copyWithin(to, from, from + size);
+    target.set(aside.subarray(to, to + size), at + done);
   }
 }
