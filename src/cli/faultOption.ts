@@ -1,4 +1,11 @@
-import { checkCondition, conditionFields, faults, type Condition, type FaultPlan } from '../lab/faults/index.js';
+import {
+  checkCondition,
+  conditionFields,
+  faults,
+  hasQueue,
+  type Condition,
+  type FaultPlan,
+} from '../lab/faults/index.js';
 import { UserError } from '../vm/index.node.js';
 import type { GuestNumbers } from './guestNumbers.js';
 import { similarNames } from './similar.js';
@@ -53,9 +60,9 @@ function conditionsIn(conditions: string, text: string): Condition & { readonly 
 export function checkPlaces(asked: readonly GuestFault[], guests: GuestNumbers, queuePairs: number): void {
   for (const { text, guest = guests.first, when } of asked) {
     guests.check(`--fault '${text}'`, guest);
-    const [kind, pair = 0] = when?.queue?.split('.') ?? [];
-    if (Number(pair) < queuePairs) continue;
-    const last = `${kind}.${queuePairs - 1}`;
+    const { queue } = when ?? {};
+    if (queue === undefined || hasQueue(queuePairs, queue)) continue;
+    const last = queue.replace(/\d+$/, String(queuePairs - 1));
     throw new UserError(`--fault '${text}': with --queues ${queuePairs} the last such queue is ${last}.`);
   }
 }

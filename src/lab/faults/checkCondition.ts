@@ -22,6 +22,12 @@ export function checkCondition(condition: Condition, fault: Fault): void {
   checkQueue(condition.queue, fault);
 }
 
+/** Whether a card with so many pairs has a queue of this name, whatever a driver negotiates. */
+export function hasQueue(queuePairs: number, queue: string): boolean {
+  const [, pair = 0] = queue.split('.');
+  return Number(pair) < queuePairs;
+}
+
 const queueNames: Readonly<Record<QueueKind, string>> = { input: 'input.N', output: 'output.N', control: 'control' };
 
 function checkQueue(queue: string | undefined, { name, queues = everyQueue }: Fault): void {

@@ -1,5 +1,5 @@
 export type { Card } from './bench.js';
-export { checkCondition, conditionsOf } from './checkCondition.js';
+export { checkCondition, conditionsOf, hasQueue } from './checkCondition.js';
 export type { Condition } from './condition.js';
 export { conditionFields, conditionText, type ConditionField } from './conditionFields.js';
 export type { Fault } from './fault.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../virtio/clock.js';
 import { Signal } from '../../virtio/signal.js';
 import { Bench, type Card } from './bench.js';
-import { checkCondition } from './checkCondition.js';
+import { checkCondition, hasQueue } from './checkCondition.js';
 import { Trigger, type Condition } from './condition.js';
 import { faults } from './faults.js';
 
@@ -74,9 +74,7 @@ export function injectFaults(card: Card, plans: readonly FaultPlan[], clock: Clo
   };
 }
 
-/** Whatever a driver negotiates: a queue that it does without is still one of the card's. */
 function checkCard({ device: { maxQueuePairs } }: Card, { queue }: Condition): void {
-  const [, pair = 0] = queue?.split('.') ?? [];
-  if (Number(pair) < maxQueuePairs) return;
+  if (queue === undefined || hasQueue(maxQueuePairs, queue)) return;
   throw new RangeError(`the card has no queue ${queue}; it has ${maxQueuePairs} pairs, from input.0 and output.0 on`);
 }
