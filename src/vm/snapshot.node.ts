@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeCacheFolder } from './cache.node.js';
+import { makeFolder } from './folder.node.js';
 
 const suffix = '.state';
 const unfinished = '.part';
@@ -60,7 +60,7 @@ export class SnapshotCache {
 
   /** Keeps a state, all of it or nothing, and lets go of those that were not used for longest. */
   async write(key: string, state: ArrayBuffer): Promise<void> {
-    await makeCacheFolder(this.folder);
+    await makeFolder(this.folder);
     const part = join(this.folder, `${key}-${process.pid}${unfinished}`);
     try {
       const file = await open(part, 'w');

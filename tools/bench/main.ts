@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { UserError } from '../../src/vm/errors.js';
+import { makeFolder } from '../../src/vm/folder.node.js';
 import { bench } from './bench.js';
 import { helpText, listText, parseOptions } from './options.js';
 import { reportPage } from './page.js';
@@ -20,7 +21,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const chosen = chosenSuites(suites, extent.only);
     if (chosen.length === 0)
       throw new UserError(`No suite has all of ${extent.only.join(', ')}; --list tells which do.`);
-    makeFolder(out);
+    await makeResultsFolder(out);
     const result = await bench(chosen, extent, (text) => process.stderr.write(`${text}\n`));
     const document = `${JSON.stringify(result)}\n`;
     writeFileSync(join(out, 'results.json'), document);
@@ -35,9 +36,9 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** @throws UserError where it can't be */
-function makeFolder(path: string): void {
+async function makeResultsFolder(path: string): Promise<void> {
   try {
-    mkdirSync(path, { recursive: true });
+    await makeFolder(path);
   } catch (error) {
     throw new UserError(`The folder ${path} cannot be made: ${(error as Error).message}.`);
   }

@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { makeCacheFolder } from '../cache.node.js';
+import { makeFolder } from '../folder.node.js';
 import { UserError } from '../errors.js';
 
 /** A guest ready to boot. All but the last two are paths of files. */
@@ -82,7 +82,7 @@ export async function publishImage(from: string, to: string): Promise<void> {
  */
 export async function buildingFolder(images: string): Promise<string> {
   try {
-    await makeCacheFolder(images);
+    await makeFolder(images);
     await removeLeftovers(images);
     return await mkdtemp(join(images, `${buildingPrefix}${process.pid}-`));
   } catch (error) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { makeCacheFolder } from '../cache.node.js';
+import { makeFolder } from '../folder.node.js';
 import type { Apt } from './apt.node.js';
 import type { PackageRecord } from './packages.js';
 
@@ -34,7 +34,7 @@ export class PackageStore {
     scratch: string,
     onFraction: (fraction: number) => void,
   ): Promise<void> {
-    await makeCacheFolder(this.#directory);
+    await makeFolder(this.#directory);
     await mkdir(scratch, { recursive: true });
     await apt.download(records, scratch, (line) => {
       // dlstatus:NUMBER:PERCENT:TEXT
