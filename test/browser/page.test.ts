@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -70,6 +71,11 @@ const pingsAnswered = async (page: Page, to: number): Promise<string> =>
 
 type Lane = CardReport['lanes'][number];
 
+interface Passed {
+  readonly sent: number;
+  readonly came: number;
+}
+
 const sum = ({ lanes }: CardReport, of: (lane: Lane) => number): number =>
   lanes.reduce((all, lane) => all + of(lane), 0);
 
@@ -116,15 +122,18 @@ describe('guests in workers of a page', () => {
   });
 
   it('reach each other, and lose nothing', async () => {
+    const before = await atRest();
     const { output } = await run(page, 'ping -c 5 -s 1400 10.0.0.2');
     expect(output).toContain('5 packets received');
     const [near, far] = await reports();
     expect(sum(near, ({ txBytes }) => txBytes)).toBeGreaterThan(5 * 1400);
     expect(sum(far, ({ txBytes }) => txBytes)).toBeGreaterThan(5 * 1400);
-    await expect.poll(arrived, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => missing(before), { timeout: 10_000 }).toEqual([0, 0]);
+    await nothingDropped();
   });
 
   it('send on all pairs', async () => {
+    const before = await atRest();
     const { status, output } = await run(
       page,
       `bash -c 'for port in {1000..1063}; do echo flow >/dev/udp/10.0.0.2/$port || exit; done'`,
@@ -135,17 +144,38 @@ describe('guests in workers of a page', () => {
       expect(lanes[pair].txFrames).toBeGreaterThan(0);
       expect(vectors.find(({ use }) => use === `output.${pair}`)?.fired).toBeGreaterThan(0);
     }
-    await expect.poll(arrived, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => missing(before), { timeout: 10_000 }).toEqual([0, 0]);
+    await nothingDropped();
   });
 
-  /** Whether all that each guest sent came to the other, and nothing was dropped. */
-  async function arrived(): Promise<boolean> {
-    const [near, far] = await reports();
-    for (const { lanes } of [near, far]) expect(lanes.map(({ dropped }) => dropped)).toEqual(lanes.map(() => ({})));
-    const sent = ({ txFrames }: Lane): number => txFrames;
-    const received = ({ rxFrames, filtered }: Lane): number =>
+  /** Frames that each guest sent, and those that came to its card. */
+  async function passed(): Promise<Passed[]> {
+    const came = ({ rxFrames, filtered }: Lane): number =>
       rxFrames + Object.values(filtered).reduce((all, count) => all + count, 0);
-    return sum(near, sent) === sum(far, received) && sum(far, sent) === sum(near, received);
+    return (await reports()).map((card) => ({ sent: sum(card, ({ txFrames }) => txFrames), came: sum(card, came) }));
+  }
+
+  /** The same once nothing is under way. What a guest sent before the other was up came to nobody. */
+  async function atRest(): Promise<Passed[]> {
+    let before: Passed[] = [];
+    const unchanged = async (): Promise<boolean> => {
+      const now = await passed();
+      const same = isDeepStrictEqual(now, before);
+      before = now;
+      return same;
+    };
+    await expect.poll(unchanged, { timeout: 30_000, interval: 1000 }).toBe(true);
+    return before;
+  }
+
+  /** How many frames each guest sent since then that did not come to the other. */
+  async function missing(before: readonly Passed[]): Promise<number[]> {
+    const now = await passed();
+    return now.map(({ sent }, i) => sent - before[i].sent - (now[1 - i].came - before[1 - i].came));
+  }
+
+  async function nothingDropped(): Promise<void> {
+    for (const { lanes } of await reports()) expect(lanes.map(({ dropped }) => dropped)).toEqual(lanes.map(() => ({})));
   }
 
   it('take keys, and lines from the field below, and show their answers', async () => {
