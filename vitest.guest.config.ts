@@ -7,7 +7,8 @@ export default defineConfig({
     fileParallelism: false,
     // Guests run in real time on a machine that may be busy with something else; what needed a second try is shown as such.
     retry: 1,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 600_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

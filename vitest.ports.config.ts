@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/ports/**/*.test.ts'],
     fileParallelism: false,
+    // No test fails because the machine is busy.
     testTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

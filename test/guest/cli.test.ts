@@ -115,7 +115,7 @@ describe('two guests on one multiqueue network, from one command', () => {
 describe('vmq boot', () => {
   it('goes on after a command that fails, takes too long or ends its guest, and tells which did', async () => {
     const { status, report, stderr } = await bootJson(
-      ...['--guests', '2', '--timeout', '3'],
+      ...['--guests', '2', '--timeout', '10'],
       ...execs('echo out; exit 3', 'echo begun; sleep 60', '2:poweroff -f', '2:true', 'echo still here'),
       ...execs('ping -c 1 -W 1 10.0.0.2'),
     );
@@ -124,7 +124,7 @@ describe('vmq boot', () => {
     expect(report.runs[0].stdout).toBe('out\n');
     expect(report.runs[1].stdout).toContain('begun');
     expect(report.runs[4].stdout).toBe('still here\n');
-    expect(stderr).toMatch(/Guest 1: The command "echo begun; sleep 60" did not finish within 3 s\./);
+    expect(stderr).toMatch(/Guest 1: The command "echo begun; sleep 60" did not finish within 10 s\./);
     expect(stderr).toMatch(/Guest 2: The guest was switched off\./);
   });
 

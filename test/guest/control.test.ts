@@ -135,7 +135,10 @@ describe('what a guest says through the control queue', () => {
   });
 
   it('announces itself when it is asked to', async () => {
-    await network.ok(2, 'tcpdump -i eth0 -n -c 1 arp >/tmp/seen 2>/tmp/started & echo $! >/tmp/pid');
+    await network.ok(
+      2,
+      'tcpdump -i eth0 -n -c 1 arp src host 10.0.0.1 and arp dst host 10.0.0.1 >/tmp/seen 2>/tmp/started & echo $! >/tmp/pid',
+    );
     await network.ok(2, 'until grep -q listening /tmp/started; do sleep 0.05; done');
     expect(device.announce()).toBe(true);
     await network.ok(2, 'while kill -0 $(cat /tmp/pid) 2>/dev/null; do sleep 0.05; done');
@@ -157,7 +160,8 @@ describe('what a guest says through the control queue', () => {
     // An IPv4 header and one of ICMP.
     expect(await ok(`ping -c 3 -i 0.05 -s ${mtu - 28} 10.0.0.2`)).toContain(noLoss);
     const { txFrames, txBytes, rxFrames, rxBytes } = device.counters[0];
-    const few = 3 + 4;
+    // Cut to 1500 bytes they would be 21 at least; what else the guests send in this time is less.
+    const few = 3 + 12;
     expect(txFrames - before.txFrames).toBeLessThan(few);
     expect(rxFrames - before.rxFrames).toBeLessThan(few);
     expect(txBytes - before.txBytes).toBeGreaterThanOrEqual(3 * (mtu + 14));

@@ -15,7 +15,7 @@ import type { GatewayReport } from '../../src/cli/gateway.js';
 import type { Report } from '../../src/cli/report.js';
 import { InstalledCommand } from '../cli/installed.js';
 import { freePort } from '../ports/freePort.js';
-import { startNetwork, type Network } from './network.js';
+import { listening, startNetwork, type Network } from './network.js';
 import { noProperties } from '../support/noProperties.js';
 
 const run = promisify(execFile);
@@ -133,7 +133,10 @@ describe('a gateway and Debian guests', () => {
   });
 
   it('carries datagrams to a guest and back', async () => {
-    await network.ok(2, 'mkfifo /tmp/echo && (nc -u -l -p 7000 <>/tmp/echo >&0 2>/dev/null &); sleep 0.5');
+    await network.ok(
+      2,
+      `rm -f /tmp/echo; mkfifo /tmp/echo; (nc -u -l -p 7000 <>/tmp/echo >&0 2>/dev/null &); ${listening(7000, 'udp')}`,
+    );
     const { from } = await forward('udp', 7000);
     const socket = createSocket('udp4');
     const messages = ['first', 'second', 'x'.repeat(3000)];

@@ -78,15 +78,21 @@ function reasons(where: string, dropped: Readonly<Record<string, number>>): stri
   return Object.entries(dropped).map(([reason, count]) => `${where}: ${reason} ${count}`);
 }
 
-/** Carries a file of random bytes from guest 1 to guest 2; answers whether it arrived as it was. */
-export async function copyFile(network: Network, bytes: number): Promise<boolean> {
-  await network.ok(2, 'nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & sleep 0.5');
-  await network.ok(1, `head -c ${bytes} /dev/urandom >/tmp/sent && nc -N 10.0.0.2 9000 </tmp/sent`, 240_000);
-  await network.ok(2, 'i=0; while pidof nc >/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done');
-  const [sent] = (await network.ok(1, 'sha256sum /tmp/sent')).split(' ');
-  const [received] = (await network.ok(2, 'sha256sum /tmp/received')).split(' ');
-  await network.ok(1, 'rm /tmp/sent');
-  await network.ok(2, 'rm /tmp/received');
+/** A shell command that waits until a program of the guest has this port. */
+export function listening(port: number, protocol: 'tcp' | 'udp' = 'tcp'): string {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} 0`;
+  return `until grep -q '${local}' /proc/net/${protocol}; do sleep 0.05; done`;
+}
+
+/** Carries a file of random bytes from one guest to the other; answers whether it arrived as it was. */
+export async function copyFile(network: Network, bytes: number, [from, to] = [1, 2]): Promise<boolean> {
+  await network.ok(to, `nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & ${listening(9000)}`);
+  await network.ok(from, `head -c ${bytes} /dev/urandom >/tmp/sent && nc -N 10.0.0.${to} 9000 </tmp/sent`, 240_000);
+  await network.ok(to, 'i=0; while pidof nc >/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done');
+  const [sent] = (await network.ok(from, 'sha256sum /tmp/sent')).split(' ');
+  const [received] = (await network.ok(to, 'sha256sum /tmp/received')).split(' ');
+  await network.ok(from, 'rm /tmp/sent');
+  await network.ok(to, 'rm /tmp/received');
   return sent === received;
 }
 

@@ -123,14 +123,14 @@ describe('a guest with all offloads sends to one', () => {
         // Without GRO, so that tcpdump sees what came.
         await network.ok(
           2,
-          'ethtool -K eth0 gro off; tcpdump -i eth0 -w /tmp/capture -s 0 "dst 10.0.0.2 and (tcp or udp)" 2>/dev/null >/dev/null & sleep 1',
+          'ethtool -K eth0 gro off; tcpdump -i eth0 -w /tmp/capture -s 0 "dst 10.0.0.2 and (tcp or udp)" 2>/tmp/started >/dev/null & until grep -q listening /tmp/started; do sleep 0.05; done',
         );
         const sizes = await frameSizes(network, async () => {
           expect(await copyFile(network, 1 << 20)).toBe(true);
         });
         expect(sizes.sent).toBeGreaterThan(large);
         expect(sizes.received).toBeLessThanOrEqual(ethernetFrame);
-        await network.ok(2, 'sleep 1; killall tcpdump; sleep 0.5');
+        await network.ok(2, 'sleep 1; killall tcpdump; while pidof tcpdump >/dev/null; do sleep 0.05; done');
         const count = async (pattern: string): Promise<number> =>
           Number(await network.ok(2, `tcpdump -r /tmp/capture -nn -v 2>/dev/null | grep -c '${pattern}'; true`));
         expect(await count('cksum')).toBeGreaterThan(500);

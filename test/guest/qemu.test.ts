@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { StreamServer } from '../../src/fabric/index.node.js';
 import { buildGuestImage } from '../../src/vm/index.node.js';
-import { startNetwork, type Network } from './network.js';
+import { listening, startNetwork, type Network } from './network.js';
 
 const fileBytes = 4 << 20;
 const prompt = 'guest# ';
@@ -70,7 +70,7 @@ interface Station {
 
 /** Carries a file of random bytes by TCP, and sees that it arrives as it was. */
 async function copyFile(from: Station, to: Station): Promise<void> {
-  await to.ok('{ nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & sleep 0.5; }');
+  await to.ok(`{ nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & ${listening(9000)}; }`);
   await from.ok(`head -c ${fileBytes} /dev/urandom >/tmp/sent && nc -N ${to.ip} 9000 </tmp/sent`);
   await to.ok('i=0; while pidof nc >/dev/null && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done');
   const [[sent], [received]] = [await from.ok(`sha256sum </tmp/sent`), await to.ok('sha256sum </tmp/received')].map(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GuestCard } from '../../src/vm/index.node.js';
 import { featureNames } from '../../src/virtio/features.js';
-import { startNetwork, type Network } from './network.js';
+import { listening, startNetwork, type Network } from './network.js';
 
 /** What Debian's kernel can negotiate of rings, by bit; each can be left out. */
 const choices = {
@@ -31,7 +31,10 @@ describe('in a real kernel', () => {
 
   /** Sends a file of that many KiB from guest 1 and answers whether it arrived unchanged. */
   async function carries(address: string, kilobytes: number, meanwhile = () => Promise.resolve()) {
-    await network.ok(2, 'rm -f /tmp/received; nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & sleep 0.2');
+    await network.ok(
+      2,
+      `rm -f /tmp/received; nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & ${listening(9000)}`,
+    );
     await network.ok(1, `head -c ${kilobytes * 1024} /dev/urandom >/tmp/sent`);
     await network.ok(1, `(nc -N ${address} 9000 </tmp/sent; echo $? >/tmp/status) >/dev/null 2>&1 & sleep 0.1`);
     await meanwhile();

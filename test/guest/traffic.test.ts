@@ -29,9 +29,14 @@ describe('traffic between two guests with four queue pairs', () => {
   });
 
   it('carries UDP without loss at a rate that both can keep up with', async () => {
+    // What a guest that was not run for a while finds all at once, its socket may have no room for.
+    const overflowed = async (): Promise<number> =>
+      Number(await network.ok(2, `awk '/^Udp: [0-9]/ { print $6 }' /proc/net/snmp`));
+    const before = await overflowed();
     const result = JSON.parse(await network.ok(1, 'iperf3 -c 10.0.0.2 -u -b 1M -l 1400 -t 3 --json')) as UdpResult;
     expect(result.end.sum.packets).toBeGreaterThan(100);
-    expect(result.end.sum.lost_packets).toBe(0);
+    expect(result.end.sum.lost_packets).toBeLessThanOrEqual((await overflowed()) - before);
+    expect(network.drops()).toEqual([]);
   });
 
   it('keeps to a smaller MTU', async () => {
@@ -51,9 +56,9 @@ describe('traffic between two guests with four queue pairs', () => {
 
   it('sees the link go down and come up again', async () => {
     network.cards[0].device.setLink(false);
-    await network.ok(1, 'sleep 0.2; ip link show eth0 | grep -q NO-CARRIER');
+    await network.ok(1, 'until ip link show eth0 | grep -q NO-CARRIER; do sleep 0.05; done');
     network.cards[0].device.setLink(true);
-    await network.ok(1, 'sleep 0.2; ip link show eth0 | grep -q LOWER_UP');
+    await network.ok(1, 'until ip link show eth0 | grep -q LOWER_UP; do sleep 0.05; done');
     expect(await network.ok(1, 'ping -c 3 -i 0.05 10.0.0.2')).toContain(' 0% packet loss');
   });
 

@@ -122,6 +122,7 @@ describe('tshark and capinfos', () => {
     execFileSync('mkfifo', [pipe]);
     let waited = 0;
     const opening = openCaptureFile(pipe, { onWait: () => waited++ });
+    while (waited === 0) await sleep(10);
     await sleep(120);
     expect(waited).toBe(1);
     const reader = followPipe(pipe);

@@ -29,6 +29,19 @@ export function dissectFile(file: string, fields: readonly string[], options: re
     .map((line) => line.split('|'));
 }
 
+/**
+ * Rows of pings, whose last field is the sequence number, one ping after the other: threads that see them pass record them
+ * each in its own time.
+ */
+export function bySequence(rows: readonly string[][]): string[][] {
+  return rows.toSorted((a, b) => Number(a.at(-1)) - Number(b.at(-1)));
+}
+
+/** What so many pings leave there that pass the same places. */
+export function passages(pings: number, places: readonly string[][]): string[][] {
+  return Array.from({ length: pings }, (_, sequence) => places.map((place) => [...place, `${sequence}`])).flat();
+}
+
 /** tshark at the other end of a pipe: a line for each frame, as it comes. */
 export function followPipe(pipe: string) {
   const child = spawn('tshark', ['-n', '-l', '-i', pipe, '-T', 'fields', '-e', 'frame.number', '-e', 'frame.len'], {

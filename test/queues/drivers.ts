@@ -114,14 +114,6 @@ export class Drivers {
     expect(this.received).toBeGreaterThanOrEqual(received);
   }
 
-  /** Waits until drivers have taken what is in their rings: nothing new came for a while. */
-  async drained(): Promise<void> {
-    for (let before = -1; before !== this.received;) {
-      before = this.received;
-      await wait(20);
-    }
-  }
-
   /** Waits until all frames have come, and checks that each did so once, whole, and in the order of its flow. */
   async finish({ ordered = true } = {}): Promise<void> {
     await this.until(this.frames.reduce((sum, count) => sum + count));
