@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FilterReason, LaneCounters, NetDevice } from '../../src/net/index.js';
 import { frameTo, type Addressed } from '../support/receiveFilter.js';
 import { TestWire } from '../support/wire.js';
-import { startNetwork, type Network } from './network.js';
+import { capturing, linkShows, startNetwork, type Network } from './network.js';
 
 const other = '02:00:00:00:00:99';
 const group = '01:00:5e:01:02:03';
@@ -64,7 +64,7 @@ describe('what a guest says through the control queue', () => {
 
   it('shows tcpdump what is for others, as long as that runs', async () => {
     await ok('tcpdump -i eth0 -n -c 1 ether dst 02:00:00:00:00:99 >/tmp/seen 2>/tmp/started & echo $! >/tmp/pid');
-    await ok('until grep -q listening /tmp/started; do sleep 0.05; done');
+    await ok(capturing);
     expect(sent({ to: other })).toBe('taken');
     await ok('while kill -0 $(cat /tmp/pid) 2>/dev/null; do sleep 0.05; done');
     expect(await ok('cat /tmp/seen')).toMatch(/> 02:00:00:00:00:99|0x88b5/);
@@ -126,11 +126,10 @@ describe('what a guest says through the control queue', () => {
   });
 
   it('is told when the cable is pulled and plugged in again', async () => {
-    const shows = (flag: string): Promise<string> => ok(`until ip link show eth0 | grep ${flag}; do sleep 0.05; done`);
     device.setLink(false);
-    expect(await shows('NO-CARRIER')).toContain('state DOWN');
+    expect(await ok(linkShows('NO-CARRIER'))).toContain('state DOWN');
     device.setLink(true);
-    expect(await shows('LOWER_UP')).toContain('state UP');
+    expect(await ok(linkShows('LOWER_UP'))).toContain('state UP');
     expect(await ok('ping -c 3 -i 0.05 10.0.0.2')).toContain(noLoss);
   });
 
@@ -139,7 +138,7 @@ describe('what a guest says through the control queue', () => {
       2,
       'tcpdump -i eth0 -n -c 1 arp src host 10.0.0.1 and arp dst host 10.0.0.1 >/tmp/seen 2>/tmp/started & echo $! >/tmp/pid',
     );
-    await network.ok(2, 'until grep -q listening /tmp/started; do sleep 0.05; done');
+    await network.ok(2, capturing);
     expect(device.announce()).toBe(true);
     await network.ok(2, 'while kill -0 $(cat /tmp/pid) 2>/dev/null; do sleep 0.05; done');
     expect(await network.ok(2, 'cat /tmp/seen')).toMatch(/ARP, Request who-has 10\.0\.0\.1 .*tell 10\.0\.0\.1/);

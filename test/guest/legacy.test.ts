@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyFile, interrupts, range, since, startNetwork, type Network } from './network.js';
+import { copyFile, interrupts, linkShows, range, since, startNetwork, type Network } from './network.js';
 
 const pairs = 4;
 
@@ -78,15 +78,9 @@ describe('transitional cards in real kernels', () => {
     await network.ok(1, 'ip link set eth0 address 52:54:00:aa:bb:cc');
     expect(network.cards[0].device.mac).toBe('52:54:00:aa:bb:cc');
     network.cards[0].device.setLink(false);
-    await network.ok(
-      1,
-      'i=0; until ip link show eth0 | grep -q NO-CARRIER; do i=$((i + 1)); [ $i -lt 100 ]; sleep 0.1; done',
-    );
+    await network.ok(1, linkShows('NO-CARRIER'));
     network.cards[0].device.setLink(true);
-    await network.ok(
-      1,
-      'i=0; until ip link show eth0 | grep -q LOWER_UP; do i=$((i + 1)); [ $i -lt 100 ]; sleep 0.1; done',
-    );
+    await network.ok(1, linkShows('LOWER_UP'));
     await network.ok(1, 'ethtool -L eth0 combined 2');
     expect(network.cards[0].device.lanes).toBe(2);
     expect(await network.ok(1, 'ping -c 3 -i 0.05 10.0.0.2')).toContain(' 0% packet loss');

@@ -84,6 +84,14 @@ export function listening(port: number, protocol: 'tcp' | 'udp' = 'tcp'): string
   return `until grep -q '${local}' /proc/net/${protocol}; do sleep 0.05; done`;
 }
 
+/** A shell command that waits until tcpdump, whose errors go to /tmp/started, sees what passes. */
+export const capturing = 'until grep -q listening /tmp/started; do sleep 0.05; done';
+
+/** A shell command that waits until the link of eth0 has this flag, and shows it. */
+export function linkShows(flag: 'NO-CARRIER' | 'LOWER_UP'): string {
+  return `until ip link show eth0 | grep ${flag}; do sleep 0.05; done`;
+}
+
 /** Carries a file of random bytes from one guest to the other; answers whether it arrived as it was. */
 export async function copyFile(network: Network, bytes: number, [from, to] = [1, 2]): Promise<boolean> {
   await network.ok(to, `nc -l -p 9000 >/tmp/received </dev/null 2>/dev/null & ${listening(9000)}`);

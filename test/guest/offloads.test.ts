@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NetFeatureName } from '../../src/net/index.js';
-import { copyFile, startNetwork, type Network } from './network.js';
+import { capturing, copyFile, startNetwork, type Network } from './network.js';
 
 /** What a card sent, or received, so far. */
 function traffic(
@@ -123,7 +123,7 @@ describe('a guest with all offloads sends to one', () => {
         // Without GRO, so that tcpdump sees what came.
         await network.ok(
           2,
-          'ethtool -K eth0 gro off; tcpdump -i eth0 -w /tmp/capture -s 0 "dst 10.0.0.2 and (tcp or udp)" 2>/tmp/started >/dev/null & until grep -q listening /tmp/started; do sleep 0.05; done',
+          `ethtool -K eth0 gro off; tcpdump -i eth0 -w /tmp/capture -s 0 "dst 10.0.0.2 and (tcp or udp)" 2>/tmp/started >/dev/null & ${capturing}`,
         );
         const sizes = await frameSizes(network, async () => {
           expect(await copyFile(network, 1 << 20)).toBe(true);

@@ -1,7 +1,7 @@
 import { connect } from '../../src/net/index.js';
 import { Loopback } from '../../src/fabric/index.js';
 import { describe, expect, it } from 'vitest';
-import { interrupts, startNetwork, type Network } from './network.js';
+import { capturing, interrupts, startNetwork, type Network } from './network.js';
 import { startGuests } from '../../src/vm/index.node.js';
 
 async function using(
@@ -80,7 +80,7 @@ describe('other ways to put cards together', () => {
       connect(device, new Loopback());
       const { status, output } = await guest.run(
         'ethtool -L eth0 combined 4; ip neigh add 10.0.0.9 lladdr 52:54:00:00:00:09 dev eth0; ' +
-          'tcpdump -i eth0 -Q in -c 20 -w /tmp/in icmp and dst 10.0.0.9 2>/tmp/started & until grep -q listening /tmp/started; do sleep 0.05; done; ' +
+          `tcpdump -i eth0 -Q in -c 20 -w /tmp/in icmp and dst 10.0.0.9 2>/tmp/started & ${capturing}; ` +
           'ping -c 20 -i 0.05 -W 1 10.0.0.9 >/dev/null; wait; tcpdump -r /tmp/in 2>/dev/null | grep -c "ICMP echo request"',
       );
       expect(output.trim()).toBe('20');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyFile, startNetwork, type Network } from './network.js';
+import { copyFile, linkShows, startNetwork, type Network } from './network.js';
 
 describe('traffic between two guests with four queue pairs', () => {
   let network: Network;
@@ -56,9 +56,9 @@ describe('traffic between two guests with four queue pairs', () => {
 
   it('sees the link go down and come up again', async () => {
     network.cards[0].device.setLink(false);
-    await network.ok(1, 'until ip link show eth0 | grep -q NO-CARRIER; do sleep 0.05; done');
+    await network.ok(1, linkShows('NO-CARRIER'));
     network.cards[0].device.setLink(true);
-    await network.ok(1, 'until ip link show eth0 | grep -q LOWER_UP; do sleep 0.05; done');
+    await network.ok(1, linkShows('LOWER_UP'));
     expect(await network.ok(1, 'ping -c 3 -i 0.05 10.0.0.2')).toContain(' 0% packet loss');
   });
 
