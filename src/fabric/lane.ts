@@ -91,9 +91,12 @@ export class Lane {
     return sent;
   }
 
-  /** One of several copies of a frame: it is lost where there is no room for it, since its sender can't send it to some. */
+  /**
+   * One of several copies of a frame: it is lost where there is no room for it, since its sender can't send it to some. The
+   * backlog has room for such that other frames can't take.
+   */
   offerCopy(frame: Frame): void {
-    if (this.cutting || this.accept(frame) === Sent.full) this.lose(frame, 'backlogFull');
+    if (this.cutting || this.accept(frame, true) === Sent.full) this.lose(frame, 'backlogFull');
   }
 
   /** The receiver has room, or is gone: what waits goes to it, then the senders who wait may send again. */
@@ -165,7 +168,7 @@ export class Lane {
     return { ...snapshot(this.counters), waitingFrames: this.backlog.length, waitingBytes: this.backlog.bytes };
   }
 
-  private accept(frame: Frame): Sent {
+  private accept(frame: Frame, reserved = false): Sent {
     if (this.backlog.length === 0) {
       const sent = this.deliver(frame, this.index);
       if (sent !== Sent.full) return sent;
@@ -174,7 +177,9 @@ export class Lane {
       this.lose(frame, 'deadline');
       return Sent.dropped;
     }
-    if (!this.backlog.push(frame, this.clock.now())) return Sent.full;
+    const now = this.clock.now();
+    const kept = reserved ? this.backlog.pushReserved(frame, now) : this.backlog.push(frame, now);
+    if (!kept) return Sent.full;
     this.counters.peakFrames = Math.max(this.counters.peakFrames, this.backlog.length);
     this.counters.peakBytes = Math.max(this.counters.peakBytes, this.backlog.bytes);
     this.owner.waiting();

@@ -1,4 +1,5 @@
 import { wholeNumber } from '../virtio/wholeNumber.js';
+import { anyFrameBytes } from './backlog.js';
 import type { LaneLimits } from './lane.js';
 
 /** What a switch keeps in all, and lets wait. */
@@ -6,11 +7,11 @@ export interface SwitchLimits extends LaneLimits {
   stations: number;
 }
 
-/** Any frame has 64 KiB of a large segment and its headers at most: so it always fits into an empty backlog. */
+/** Any frame always fits into an empty backlog. */
 const limits = {
   stations: { least: 1, most: 1 << 20, default: 4096 },
   backlogFrames: { least: 1, most: 1 << 20, default: 256 },
-  backlogBytes: { least: 1 << 17, most: 1 << 30, default: 1 << 20 },
+  backlogBytes: { least: anyFrameBytes, most: 1 << 30, default: 1 << 20 },
   deadline: { least: 0, most: 3_600_000, default: 5000 },
 } as const;
 

@@ -2,6 +2,7 @@ import type { Frame } from '../net/link/frame.js';
 import { allOffloads } from '../net/link/offloads.js';
 import { Sent, type Port } from '../net/link/port.js';
 import type { Clock } from '../virtio/clock.js';
+import { anyFrameBytes } from './backlog.js';
 import type { FabricPortCounters } from './counters.js';
 import { Lane, type LaneLimits, type LaneOwner, type Sender } from './lane.js';
 import { Lanes } from './lanes.js';
@@ -10,7 +11,7 @@ import { Lanes } from './lanes.js';
 const standing: Clock = { now: () => 0, after: () => () => undefined };
 
 /** One frame waits at most: that of which the card took some segments and had no buffers for the rest. */
-const limits: LaneLimits = { backlogFrames: 1, backlogBytes: 1 << 17, deadline: Infinity };
+const limits: LaneLimits = { backlogFrames: 1, backlogBytes: anyFrameBytes, deadline: Infinity };
 
 /** A port whose card receives what it sends, lane by lane as the card steers it. */
 export class Loopback implements Port, LaneOwner, Sender {

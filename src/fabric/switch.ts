@@ -13,9 +13,12 @@ export interface SwitchOptions extends Partial<LaneLimits> {
   ageing?: number;
   /** How many stations are remembered, 1 to 1,048,576; default 4096. */
   stations?: number;
-  /** Frames that may wait for one lane of one receiver, 1 to 1,048,576; default 256. */
+  /**
+   * Frames that may wait for one lane of one receiver, 1 to 1,048,576; default 256. Of those that go to several receivers,
+   * broadcasts above all, whose senders are never paused, as many again may wait.
+   */
   backlogFrames?: number;
-  /** Their bytes, from 131,072, which holds any frame, to 1 GiB; default 1,048,576. */
+  /** Their bytes, from 131,072, which holds any frame, to 1 GiB; default 1,048,576. Those for several: 131,072 again. */
   backlogBytes?: number;
   /** How long a frame may wait for a receiver that takes nothing, 0 to 3,600,000 milliseconds; default 5000. */
   deadline?: number;

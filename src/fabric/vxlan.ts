@@ -267,4 +267,5 @@ const sourceAddress = 6;
 /** Ends that are known at once beside the peers. */
 const maxEnds = 1024;
 
-const limits = { backlogFrames: 256, backlogBytes: 1 << 20 };
+/** No frame can be held back, so as many again may wait. */
+const limits = { backlogFrames: 128, backlogBytes: 1 << 20 };

@@ -1,17 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Backlog } from '../../src/fabric/backlog.js';
+import { anyFrameBytes, Backlog } from '../../src/fabric/backlog.js';
 import { gsoType } from '../../src/net/link/frame.js';
 import { bytesOf, frameOf } from './card.js';
 
 describe('backlog', () => {
   it('is a bounded queue of copies, whatever their sizes', () => {
-    const action = fc.oneof(fc.record({ size: fc.integer({ min: 20, max: 400 }) }), fc.constant('shift' as const));
+    const action = fc.oneof(
+      fc.record({ size: fc.integer({ min: 20, max: 400 }), reserved: fc.boolean() }),
+      fc.constant('shift' as const),
+    );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), fc.array(action, { maxLength: 200 }), (maxFrames, actions) => {
         const maxBytes = 1000;
         const backlog = new Backlog(maxFrames, maxBytes);
-        const model: { bytes: Uint8Array; time: number }[] = [];
+        const model: { bytes: Uint8Array; time: number; room: string }[] = [];
+        const bytesIn = (room?: string): number =>
+          model.reduce((sum, entry) => sum + (room === undefined || entry.room === room ? entry.bytes.length : 0), 0);
+        const framesIn = (room: string): number => model.filter((entry) => entry.room === room).length;
         actions.forEach((what, time) => {
           if (what === 'shift') {
             if (model.length === 0) return;
@@ -19,21 +25,35 @@ describe('backlog', () => {
             backlog.shift();
           } else {
             const bytes = bytesOf(1, 2, time, 0, what.size);
-            const waiting = model.reduce((sum, entry) => sum + entry.bytes.length, 0);
-            const fits = model.length < maxFrames && waiting + what.size <= maxBytes;
+            const fits = {
+              reserve: what.reserved && framesIn('reserve') < maxFrames,
+              common: framesIn('common') < maxFrames && bytesIn('common') + what.size <= maxBytes,
+            };
+            const room = fits.reserve ? 'reserve' : fits.common ? 'common' : undefined;
             const theirs = bytes.slice();
-            expect(backlog.push(frameOf(theirs), time)).toBe(fits);
+            const frame = frameOf(theirs);
+            const pushed = what.reserved ? backlog.pushReserved(frame, time) : backlog.push(frame, time);
+            expect(pushed).toBe(room !== undefined);
             theirs.fill(0);
-            if (fits) model.push({ bytes, time });
+            if (room !== undefined) model.push({ bytes, time, room });
           }
           expect(backlog.length).toBe(model.length);
-          expect(backlog.bytes).toBe(model.reduce((sum, entry) => sum + entry.bytes.length, 0));
+          expect(backlog.bytes).toBe(bytesIn());
           if (model.length === 0) return;
           expect(backlog.head.toBytes()).toEqual(model[0].bytes);
           expect(backlog.headTime).toBe(model[0].time);
         });
       }),
     );
+  });
+
+  it('has room of its own for two large segments whose senders can not keep them, whatever else waits', () => {
+    const backlog = new Backlog(3, anyFrameBytes);
+    const large = frameOf(bytesOf(1, 2, 0, 0, 65_000));
+    const pushes = [() => backlog.push(large, 0), () => backlog.pushReserved(large, 0)];
+    expect([0, 0, 0, 1, 1, 1].map((way) => pushes[way]())).toEqual([true, true, false, true, true, false]);
+    backlog.shift();
+    expect([1, 0].map((way) => pushes[way]())).toEqual([true, false]);
   });
 
   it('keeps what the packet header said and the lane of the sender', () => {
@@ -52,8 +72,11 @@ describe('backlog', () => {
     const seen = new Set<unknown>();
     for (let i = 0; i < 20; i++) {
       backlog.push(frameOf(bytesOf(1, 2, i)), i);
-      seen.add(backlog.head);
-      backlog.shift();
+      backlog.push(frameOf(bytesOf(1, 2, i)), i);
+      for (let waiting = 0; waiting < 2; waiting++) {
+        seen.add(backlog.head);
+        backlog.shift();
+      }
     }
     expect(seen.size).toBe(2);
   });

@@ -109,7 +109,7 @@ describe('a capture of a switch', () => {
     sender.transmit(new Uint8Array(13));
     sender.transmit(bytesOf(1, 1));
     sender.burst([bytesOf(2, 1), bytesOf(2, 1)]);
-    sender.transmit(bytesOf(broadcast, 1));
+    for (let i = 0; i < 3; i++) sender.transmit(bytesOf(broadcast, 1));
     clock.advance(1000);
     sender.transmit(bytesOf(2, 1));
     receiver.refuses = true;
@@ -125,10 +125,11 @@ describe('a capture of a switch', () => {
       'port 1 in Dropped: the frame is shorter than an Ethernet header.',
       'port 1 in Dropped: no other port is to receive it.',
       ...['port 1 in', 'port 1 in'],
+      ...['port 1 in', 'port 3 out', 'port 1 in', 'port 3 out'],
       'port 1 in',
       'port 2 out Dropped: the backlog of the receiver is full.',
       'port 3 out',
-      ...[`port 2 out ${late}`, `port 2 out ${late}`],
+      ...new Array<string>(4).fill(`port 2 out ${late}`),
       ...[`port 1 in ${late}`, `port 2 out ${late}`],
       'port 1 in Dropped: no other port is to receive it.',
       'port 2 out Dropped: the receiver did not take it.',

@@ -109,12 +109,36 @@ describe('a receiver without buffers', () => {
 
   it('gets copies of floods while there is room for them; the rest is counted', () => {
     const { cards, lane, fabric } = setUp([Infinity, 0, Infinity]);
-    expect(cards[0].burst(frames(broadcast, 1, 5))).toEqual(new Array(5).fill(Sent.taken));
-    expect(cards[2].received.length).toBe(5);
-    expect(lane(1)).toMatchObject({ waitingFrames: 3, dropped: { backlogFull: 2 } });
+    expect(cards[0].burst(frames(broadcast, 1, 8))).toEqual(new Array(8).fill(Sent.taken));
+    expect(cards[2].received.length).toBe(8);
+    expect(lane(1)).toMatchObject({ waitingFrames: 6, dropped: { backlogFull: 2 } });
     cards[1].give(Infinity);
-    expect(cards[1].numbers()).toEqual([0, 1, 2]);
+    expect(cards[1].numbers()).toEqual([0, 1, 2, 3, 4, 5]);
     expectBalance(fabric.counters().ports);
+  });
+
+  it('gets copies of floods though frames for it alone fill their room, and in their place among them', () => {
+    const { cards, lane } = setUp([Infinity, 0, Infinity]);
+    const [sender, receiver, other] = cards;
+    sender.burst(frames(2, 1, 5));
+    other.burst(frames(broadcast, 3, 3));
+    expect(lane(1)).toMatchObject({ waitingFrames: 6, dropped: noProperties });
+    receiver.give(Infinity);
+    const order = receiver.received.map(({ bytes }) => bytes[11]);
+    expect(order).toEqual([1, 1, 1, 3, 3, 3, 1, 1]);
+  });
+
+  it('gets frames for it alone though floods fill their room', () => {
+    const { cards } = setUp([Infinity, 0, Infinity]);
+    const [sender, receiver, other] = cards;
+    other.burst(frames(broadcast, 3, 9));
+    sender.burst(frames(2, 1, 2));
+    for (let given = 0; given < 20; given++) {
+      receiver.give(60);
+      other.burst(frames(broadcast, 3, 9));
+    }
+    expect(sender.held).toEqual([]);
+    expect(receiver.received.filter(({ bytes }) => bytes[11] === 1).length).toBe(2);
   });
 
   it('gets broadcasts whole where it is the only other card', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestCard } from '../fabric/card.js';
 import { copyFile, linkShows, startNetwork, type Network } from './network.js';
 
 describe('traffic between two guests with four queue pairs', () => {
@@ -26,6 +27,17 @@ describe('traffic between two guests with four queue pairs', () => {
 
   it('carries TCP both ways at once', async () => {
     expect(await network.ok(1, 'iperf3 -c 10.0.0.2 -P 4 -t 3 --bidir')).toContain('iperf Done.');
+  });
+
+  it('carries broadcasts to a guest that is busy, which can not wait at their sender', async () => {
+    const listener = new TestCard(3).plugInto(network.fabric.addPort('listener'));
+    await network.ok(2, 'ethtool -L eth0 combined 1');
+    const broadcasts = 'ping -q -s 8000 -i 0.02 -c 250 10.0.0.255 >/tmp/broadcasts 2>&1';
+    await network.ok(1, `${broadcasts} & iperf3 -c 10.0.0.2 -P 4 -t 4; kill $!`);
+    await network.ok(2, 'ethtool -L eth0 combined 4');
+    expect(listener.received.length).toBeGreaterThan(100);
+    expect(network.drops()).toEqual([]);
+    network.fabric.removePort(listener.peer!);
   });
 
   it('carries UDP without loss at a rate that both can keep up with', async () => {

@@ -3,6 +3,7 @@ import { ethernetHeaderBytes, Frame } from '../../net/link/frame.js';
 import { contradiction, describeByHeader, writeHeader } from '../../net/link/packetHeader.js';
 import { Sent, type Port } from '../../net/link/port.js';
 import type { Clock } from '../../virtio/clock.js';
+import { anyFrameBytes } from '../backlog.js';
 import type { FabricPortCounters } from '../counters.js';
 import type { Lane, Sender } from '../lane.js';
 import { OuterPort } from '../outerPort.js';
@@ -286,4 +287,4 @@ const gone = 'EBADFD';
 const reasons: Readonly<Record<string, DropReason>> = { EIO: 'linkDown', EBADFD: 'linkDown', EINVAL: 'badOffload' };
 
 /** The kernel has the backlog. */
-const limits = { backlogFrames: 1, backlogBytes: 1 << 17 };
+const limits = { backlogFrames: 1, backlogBytes: anyFrameBytes };
