@@ -38,36 +38,12 @@ export class Backlog {
     this.times = new Float64Array(this.maxFrames);
   }
 
-  /** Copies a frame to the end of the queue; false, and nothing happens, where it has no room. `now` is in milliseconds. */
-  push(frame: Frame, now: number): boolean {
-    return this.add(frame, now, this.common);
-  }
-
-  /** The same for one whose sender can't keep it. */
-  pushReserved(frame: Frame, now: number): boolean {
-    return this.add(frame, now, this.reserve) || this.add(frame, now, this.common);
-  }
-
-  /** The frame that waits longest. The caller knows that there is one; its bytes stay until `shift`. */
-  get head(): Frame {
-    return this.frames[this.first];
-  }
-
-  /** When that frame came, in milliseconds. */
-  get headTime(): number {
-    return this.times[this.first];
-  }
-
-  /** Forgets that frame. */
-  shift(): void {
-    const bytes = this.head.length;
-    this.rooms[this.first].free(bytes);
-    this.length--;
-    this.bytes -= bytes;
-    this.first = (this.first + 1) % this.maxFrames;
-  }
-
-  private add(frame: Frame, now: number, room: Room): boolean {
+  /**
+   * Copies a frame to the end of the queue; false, and nothing happens, where it has no room. `now` is in milliseconds. The
+   * sender of a `reserved` one can't keep it.
+   */
+  push(frame: Frame, now: number, reserved = false): boolean {
+    const room = reserved && this.reserve.has(frame.length) ? this.reserve : this.common;
     if (!room.has(frame.length)) return false;
     const store = (this.store ??= new Uint8Array(this.maxBytes));
     const data = (this.storeData ??= new DataView(store.buffer));
@@ -88,6 +64,25 @@ export class Backlog {
     this.length++;
     this.bytes += frame.length;
     return true;
+  }
+
+  /** The frame that waits longest. The caller knows that there is one; its bytes stay until `shift`. */
+  get head(): Frame {
+    return this.frames[this.first];
+  }
+
+  /** When that frame came, in milliseconds. */
+  get headTime(): number {
+    return this.times[this.first];
+  }
+
+  /** Forgets that frame. */
+  shift(): void {
+    const bytes = this.head.length;
+    this.rooms[this.first].free(bytes);
+    this.length--;
+    this.bytes -= bytes;
+    this.first = (this.first + 1) % this.maxFrames;
   }
 }
 

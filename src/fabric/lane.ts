@@ -177,9 +177,7 @@ export class Lane {
       this.lose(frame, 'deadline');
       return Sent.dropped;
     }
-    const now = this.clock.now();
-    const kept = reserved ? this.backlog.pushReserved(frame, now) : this.backlog.push(frame, now);
-    if (!kept) return Sent.full;
+    if (!this.backlog.push(frame, this.clock.now(), reserved)) return Sent.full;
     this.counters.peakFrames = Math.max(this.counters.peakFrames, this.backlog.length);
     this.counters.peakBytes = Math.max(this.counters.peakBytes, this.backlog.bytes);
     this.owner.waiting();

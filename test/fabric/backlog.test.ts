@@ -31,9 +31,7 @@ describe('backlog', () => {
             };
             const room = fits.reserve ? 'reserve' : fits.common ? 'common' : undefined;
             const theirs = bytes.slice();
-            const frame = frameOf(theirs);
-            const pushed = what.reserved ? backlog.pushReserved(frame, time) : backlog.push(frame, time);
-            expect(pushed).toBe(room !== undefined);
+            expect(backlog.push(frameOf(theirs), time, what.reserved)).toBe(room !== undefined);
             theirs.fill(0);
             if (room !== undefined) model.push({ bytes, time, room });
           }
@@ -50,7 +48,7 @@ describe('backlog', () => {
   it('has room of its own for two large segments whose senders can not keep them, whatever else waits', () => {
     const backlog = new Backlog(3, anyFrameBytes);
     const large = frameOf(bytesOf(1, 2, 0, 0, 65_000));
-    const pushes = [() => backlog.push(large, 0), () => backlog.pushReserved(large, 0)];
+    const pushes = [() => backlog.push(large, 0), () => backlog.push(large, 0, true)];
     expect([0, 0, 0, 1, 1, 1].map((way) => pushes[way]())).toEqual([true, true, false, true, true, false]);
     backlog.shift();
     expect([1, 0].map((way) => pushes[way]())).toEqual([true, false]);
